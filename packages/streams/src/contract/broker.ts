@@ -1,0 +1,188 @@
+import type { Headers } from './record.ts'
+
+/**
+ * What the engine needs of Kafka. Implementations: `@riacho/embedded` (in the process) and a client of a real cluster.
+ *
+ * Offsets and timestamps are numbers; an implementation throws above 2^53-1. Failures are {@link BrokerError}s.
+ */
+export interface Broker {
+  readonly admin: Admin
+  /** Joins a consumer group. Resolves when the member is known; the first assignment arrives by `on.assigned`. */
+  join(group: GroupOptions, on: GroupCallbacks): Promise<Membership>
+  /** A reader of partitions. It knows nothing about groups: the engine owns positions. */
+  fetcher(options: FetchOptions): Fetcher
+  /** An idempotent producer; transactional when `transactionalId` is given: then older producers with that id are fenced, and what they left open is aborted. */
+  producer(options: ProducerOptions): Promise<Producer>
+  /** Releases everything; open transactions are left to time out or to be fenced. */
+  close(): Promise<void>
+}
+
+/** A failure of the broker or of the way to it, flattened. */
+export class BrokerError extends Error {
+  override readonly name = 'BrokerError'
+  readonly code: string
+  /** The same call may be made again. */
+  readonly retriable: boolean
+  /** A newer producer or member has taken over: nothing of this one counts any more. */
+  readonly fenced: boolean
+  /** The transaction must be aborted; the producer stays usable. */
+  readonly abortable: boolean
+  constructor(code: string, message: string, is: { retriable?: boolean; fenced?: boolean; abortable?: boolean; cause?: unknown } = {}) {
+    super(message, { cause: is.cause })
+    this.code = code
+    this.retriable = is.retriable ?? false
+    this.fenced = is.fenced ?? false
+    this.abortable = is.abortable ?? false
+  }
+}
+
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+/** `offset` is the next record to read. `metadata` is at most 4,096 characters. */
+export interface CommittedOffset extends TopicPartition {
+  readonly offset: number
+  readonly metadata?: string
+}
+
+export interface TopicSpec {
+  readonly name: string
+  readonly partitions: number
+  /** Kafka's topic configuration, such as `cleanup.policy`. */
+  readonly config?: Readonly<Record<string, string>>
+}
+
+export interface Admin {
+  /** Creates what is missing. A topic that exists is left as it is, whatever its partitions. */
+  createTopics(topics: readonly TopicSpec[]): Promise<void>
+  /** Partition counts by topic; unknown topics are absent. */
+  partitions(topics: readonly string[]): Promise<ReadonlyMap<string, number>>
+  /** First retained offset, high watermark, and last stable offset (the first offset that read_committed may not see yet). */
+  offsets(of: readonly TopicPartition[]): Promise<readonly PartitionOffsets[]>
+  /** Committed offsets of a group; partitions without one are absent. Waits for transactions that hold offsets of these partitions (requireStable). */
+  committed(group: string, of: readonly TopicPartition[]): Promise<readonly CommittedOffset[]>
+  /** Removes records below `offset`. */
+  deleteRecords(before: readonly CommittedOffset[]): Promise<void>
+}
+
+export interface PartitionOffsets extends TopicPartition {
+  readonly start: number
+  readonly highWatermark: number
+  readonly lastStable: number
+}
+
+export interface GroupOptions {
+  readonly group: string
+  readonly topics: readonly string[]
+  /** Distributes partitions over members; called on one of them. `members` are sorted by id. Default: range by topic, equal partition numbers of all topics together. */
+  readonly assign?: (members: readonly string[], partitions: readonly TopicPartition[]) => ReadonlyMap<string, readonly TopicPartition[]>
+}
+
+export interface GroupCallbacks {
+  /** These partitions are this member's from now on, beside those it has. */
+  assigned(partitions: readonly TopicPartition[]): Promise<void>
+  /** Awaited before the partitions can move: finish, flush and commit here. */
+  revoked(partitions: readonly TopicPartition[]): Promise<void>
+  /** The partitions are somebody else's already: no commit is possible. */
+  lost(partitions: readonly TopicPartition[], reason: BrokerError): void
+}
+
+export interface Membership {
+  readonly group: string
+  readonly memberId: string
+  readonly generation: number
+  /** Fails with a fenced error when the generation is no longer the group's. */
+  commit(offsets: readonly CommittedOffset[]): Promise<void>
+  /** Gives up the partitions (no `revoked` is called) and leaves the group at once. */
+  leave(): Promise<void>
+}
+
+export interface FetchOptions {
+  readonly isolation: 'read_committed' | 'read_uncommitted'
+  /** Most bytes of one partition in one poll; a single batch may be larger. */
+  readonly partitionBytesMax?: number
+  /** Most bytes of one poll. */
+  readonly bytesMax?: number
+}
+
+export interface Fetcher {
+  /** Reads this partition from `offset`, too. An offset out of range makes `poll` reject with `OFFSET_OUT_OF_RANGE`. */
+  add(at: TopicPartition, offset: number): void
+  remove(at: TopicPartition): void
+  pause(at: TopicPartition): void
+  resume(at: TopicPartition): void
+  seek(at: TopicPartition, offset: number): void
+  /**
+   * Whole slices of partitions, as soon as there are any, or none after `maxWait` milliseconds. A partition's slices are handed out in order
+   * and without gaps; partitions take turns, so that a busy one does not starve others. Also returns early, with nothing, after {@link wake}.
+   */
+  poll(maxWait: number): Promise<readonly RecordBatches[]>
+  /** Ends a waiting poll early. */
+  wake(): void
+  close(): void
+}
+
+/** A slice of one partition, on loan: its frame is used again after `release()`, and every view into it is then invalid. */
+export interface RecordBatches extends TopicPartition {
+  readonly bytes: number
+  readonly highWatermark: number
+  readonly lastStable: number
+  /** One walk over the visible records. Call it once. */
+  cursor(): RecordCursor
+  /** Gives the frame back. Call it once. */
+  release(): void
+}
+
+/**
+ * A flyweight over the records of a slice: nothing is allocated per record, and all fields are valid until the next `next()`.
+ * Control records and aborted records are never shown.
+ */
+export interface RecordCursor {
+  next(): boolean
+  readonly offset: number
+  readonly timestamp: number
+  /** Where the key lies; `keyStart` is -1 for a null key. */
+  readonly keyFrame: Buffer
+  readonly keyStart: number
+  readonly keyEnd: number
+  /** Where the value lies; `valueStart` is -1 for a null value. */
+  readonly valueFrame: Buffer
+  readonly valueStart: number
+  readonly valueEnd: number
+  readonly hasHeaders: boolean
+  /** Copies of the headers: safe to keep. */
+  headers(): Headers
+  /** Offset to commit after the current record: past control records, aborted records and compacted gaps once the slice is walked. */
+  readonly position: number
+}
+
+export interface ProducerOptions {
+  readonly transactionalId?: string
+  /** Broker-side limit of an open transaction in milliseconds. */
+  readonly transactionTimeout?: number
+  /** Size at which a batch is closed and may be sent. */
+  readonly batchBytesMax?: number
+}
+
+/** Appending is soft: it never fails for want of room. The engine looks at `bufferedBytes` between turns and stops reading while it is too high. */
+export interface Producer {
+  /** The writer of one partition; the same object for the same partition. A transaction begins at the first append. */
+  partition(at: TopicPartition): PartitionWriter
+  readonly bufferedBytes: number
+  /** Resolves when everything appended so far is durable; rejects with the first failure. Clears that failure. */
+  flush(): Promise<void>
+  /** Adds the offsets to the open transaction, with the member's generation (KIP-447). */
+  sendOffsets(member: Membership, offsets: readonly CommittedOffset[]): Promise<void>
+  /** Flushes, then ends the transaction. When it rejects the outcome is unknown, unless the error is abortable: make a new producer with the same id. */
+  commit(): Promise<void>
+  /** Throws away what is buffered and aborts the transaction, if one is open. */
+  abort(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface PartitionWriter {
+  /** Copies key, value and headers before it returns. Strings are written as UTF-8. */
+  append(timestamp: number, key: string | Uint8Array | null, value: string | Uint8Array | null, headers?: Headers): void
+}

@@ -1,0 +1,83 @@
+import type { StreamRecord } from './record.ts'
+import type { Serde } from './serde.ts'
+import type { Source } from './source.ts'
+import type { Emit, SinkSpec, StoreSpec, Task } from './task.ts'
+
+/** What happens to a record whose function throws: stop the task, count and go on, or write it to a dead letter topic and go on. */
+export type OnError = 'fail' | 'skip' | { readonly deadLetter: string }
+
+export type NodeKind = 'source' | 'table' | 'sink' | 'rekey' | 'step' | 'merge' | 'aggregate' | 'async' | 'process' | 'rx'
+
+/** What a source node reads. */
+export interface SourceFacts {
+  /** Topics, or none when it reads a connector. */
+  readonly topics: readonly string[]
+  readonly connector?: Source<unknown, unknown>
+  readonly key: Serde<unknown>
+  readonly value: Serde<unknown>
+  /** Timestamp extractor. Without one the record's own; a negative result is handled by `invalidTimestamp`. */
+  readonly timestamp?: (value: unknown, record: StreamRecord<unknown, unknown>, partitionTime: number) => number
+  readonly invalidTimestamp: 'fail' | 'skip' | 'partitionTime'
+  readonly onError: OnError
+  /** Whether records with a null value are handed on or dropped and counted. */
+  readonly nulls: 'keep' | 'drop'
+}
+
+/** The topic that moves data between sub-topologies. */
+export interface RepartitionFacts {
+  readonly name: string
+  readonly partitions?: number
+  readonly key: Serde<unknown> | undefined
+  readonly value: Serde<unknown> | undefined
+  /** Dropped from the plan when no keyed operator follows. */
+  readonly optional: boolean
+}
+
+export interface AsyncFacts {
+  readonly order: 'key' | 'partition' | undefined
+  /** Said when the sink is not idempotent. */
+  readonly idempotent: boolean
+}
+
+/** What the plan found out that `open` must know. */
+export interface Asked {
+  /** Somebody downstream needs `previous`. */
+  readonly previous: boolean
+  /** The order in which an asynchronous stage hands on its results. */
+  readonly order: 'key' | 'partition'
+}
+
+/** One node of a plan: facts, frozen, and behaviour in `open`. */
+export interface Node {
+  readonly kind: NodeKind
+  /** The operator's name, or the name that the user gave it. */
+  readonly label: string
+  readonly parents: readonly Node[]
+  /** Creation number: orders siblings; enters no name and no fingerprint. */
+  readonly created: number
+  /** The parent's output that it reads, when the parent has several. */
+  readonly port?: string
+  /** Serdes of what leaves it; undefined when the operator made a new type. */
+  readonly key: Serde<unknown> | undefined
+  readonly value: Serde<unknown> | undefined
+  /** Equal keys are in the same task. */
+  readonly partitioned: boolean
+  /** Needs a stream that is partitioned by key. */
+  readonly keyed?: boolean
+  /** Its function, as the user wrote it, keeps the value: bytes may be passed on. */
+  readonly preserving?: boolean
+  /** A late record matters here: window, join, stream-time punctuation. */
+  readonly timed?: boolean
+  /** Needs `previous` of its parents' changes. */
+  readonly asksPrevious?: boolean
+  /** Passes the wish for `previous` on to its parents instead of answering it. */
+  readonly forwardsPrevious?: boolean
+  readonly source?: SourceFacts
+  readonly sink?: SinkSpec
+  readonly repartition?: RepartitionFacts
+  readonly stores?: readonly StoreSpec[]
+  readonly deadLetters?: readonly string[]
+  readonly async?: AsyncFacts
+  /** Makes its behaviour for one task: one input per parent. Called once per task, from sinks to sources. */
+  open(task: Task, out: Emit, asked: Asked): readonly Emit[]
+}

@@ -1,0 +1,26 @@
+/**
+ * Turns values into bytes and back. Null never reaches a serde: null bytes are a null value.
+ *
+ * `encode` and `decode` are called once per record on the engine's thread and may throw; the stage's error policy decides what then happens.
+ * `decode` may not keep its argument: the bytes belong to a frame that is used again. `encode` may not return bytes that it changes later.
+ */
+export interface Serde<T> {
+  encode(value: T): Uint8Array
+  decode(bytes: Uint8Array): T
+  /** Accepts every byte string, so decoding may wait until the value is used. */
+  readonly total?: boolean
+  /** Two serdes with the same id read and write the same bytes: such bytes are passed on without decoding. */
+  readonly passId?: string
+  /** Optional fast path: the text whose UTF-8 bytes `encode` would return; it is written straight into a batch. */
+  text?(value: T): string
+  /** Optional fast path: decodes `frame[start, end)` without making a view. */
+  decodeAt?(frame: Buffer, start: number, end: number): T
+  /** Optional: a string or exact integer that is equal for equal keys and only for them. Without it, state is keyed by the bytes. */
+  canonical?(value: T): string | number
+}
+
+/** The serdes of a topic. */
+export interface Serdes<K, V> {
+  readonly key: Serde<K>
+  readonly value: Serde<V>
+}

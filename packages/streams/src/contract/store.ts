@@ -1,0 +1,42 @@
+/** What every store of a task shares. A store belongs to one task; all calls are synchronous. */
+export interface Store {
+  readonly name: string
+  /** Takes one changelog record back: `value` null is a delete. Views are only valid during the call. */
+  restore(key: Uint8Array, value: Uint8Array | null, timestamp: number): void
+  /** Forgets what an abort would need: the writes so far are part of a successful commit. */
+  committed(): void
+  /** Puts back the rows as they were at the last `committed()`. */
+  rollback(): void
+  /** Approximate bytes held. */
+  readonly bytes: number
+  clear(): void
+}
+
+/** A row with its time: `timestamp` is epoch milliseconds. */
+export interface Row<V> {
+  readonly value: V
+  readonly timestamp: number
+}
+
+/** Kafka Streams: `TimestampedKeyValueStore`. */
+export interface KeyValueStore<K, V> extends Store {
+  get(key: K): Row<V> | undefined
+  /** `value` null deletes. Logs to the changelog with `timestamp`. */
+  put(key: K, value: V | null, timestamp: number): void
+  /** All rows, in unsigned byte order of the serialized key. */
+  entries(): IterableIterator<readonly [K, Row<V>]>
+  readonly size: number
+}
+
+/** Kafka Streams: `TimestampedWindowStore`, in memory: a row whose start <= (greatest start put so far) - retention is invisible. */
+export interface WindowStore<K, V> extends Store {
+  get(key: K, start: number): Row<V> | undefined
+  /** Returns false when the row is already expired: it is logged, but not kept. */
+  put(key: K, start: number, value: V | null, timestamp: number): boolean
+  /** All visible rows in the order of (start, serialized key). */
+  entries(): IterableIterator<readonly [K, number, Row<V>]>
+  readonly size: number
+}
+
+/** Where a store writes its history: key and value as they go on the wire. The task provides it. */
+export type ChangelogWriter = (key: string | Uint8Array, value: string | Uint8Array | null, timestamp: number) => void

@@ -1,0 +1,122 @@
+import type { Headers, StreamRecord } from './record.ts'
+import type { Serde } from './serde.ts'
+import type { Store } from './store.ts'
+
+/** Hands a record on: synchronous, depth first; returning means finished, unless a stage holds it. `port` names the output of a node that has several. */
+export type Emit<T = unknown> = (record: T, port?: string) => void
+
+/** Where the record being processed came from. */
+export interface Position {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+}
+
+/** The record as it came from its topic: copies, safe to keep. */
+export interface Origin extends Position {
+  readonly timestamp: number
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  readonly headers: Headers
+}
+
+/** Why a record left the stream without being an error (Kafka Streams: `dropped-records`). */
+export type DropReason =
+  | 'null-key'
+  | 'null-value'
+  | 'late'
+  | 'expired'
+  | 'invalid-timestamp'
+  | 'deserialization'
+  | 'processing'
+  | 'no-partition'
+
+/** What a dead letter says beside the original bytes. */
+export interface Failure {
+  readonly code: string
+  readonly reason: string
+  readonly node: string
+  readonly attempts: number
+  /** Epoch milliseconds. */
+  readonly firstFailure: number
+}
+
+/** A store that a node declares; `create` makes an empty one per task. */
+export interface StoreSpec<S extends Store = Store> {
+  readonly name: string
+  /** Kafka's name of its kind, which decides the changelog's configuration. */
+  readonly kind: 'key-value' | 'window'
+  /** Milliseconds, of window stores. */
+  readonly retention?: number
+  create(task: StoreTask): S
+}
+
+/** What a store may use of its task. */
+export interface StoreTask {
+  /** Logs one write: the text or bytes of the key and the value (null: delete). */
+  log(key: string | Uint8Array, value: string | Uint8Array | null, timestamp: number): void
+  drop(reason: DropReason): void
+}
+
+/** A topic that a node writes to. */
+export interface SinkSpec {
+  /** A topic, or a function that chooses one per record. */
+  readonly topic: string | ((record: StreamRecord<unknown, unknown>) => string)
+  readonly key: Serde<unknown>
+  readonly value: Serde<unknown>
+  /** Bytes that decide the partition instead of the whole key (windowed keys: the inner key). */
+  readonly partitionKey?: (key: unknown) => Uint8Array | string
+  /** Chooses the partition. Default: murmur2 of the key's bytes; a null key goes to partitions in turn. */
+  readonly partition?: (record: StreamRecord<unknown, unknown>, partitions: number) => number
+}
+
+/** An asynchronous stage as its task sees it. */
+export interface Held {
+  /** Records inside: waiting, in flight, or finished and not handed on yet. */
+  readonly size: number
+  /** The task should not feed more now. */
+  readonly full: boolean
+  /** Starts what still waits for a batch to fill. */
+  flush(): void
+  /** Resolves when `size` has become smaller, or at once when it is 0. Never rejects. */
+  progress(): Promise<void>
+  /** Gives up all work: signals are aborted, late results are ignored and counted, nothing is handed on. */
+  abort(): void
+}
+
+/** Called with the time at which the punctuation is due (stream time) or is made (wall clock), epoch milliseconds. */
+export type Punctuator = (timestamp: number) => void
+
+/** The hands of a node: made once per task and given to `open`. */
+export interface Task {
+  /** `<sub-topology>_<partition>`. */
+  readonly id: string
+  /** The store of this spec; the same object for the same name. */
+  store<S extends Store>(spec: StoreSpec<S>): S
+  /** A writer to the topic of this spec, made once at `open`. */
+  sender(spec: SinkSpec): Emit<StreamRecord<unknown, unknown>>
+  /** Writes a dead letter for the record being processed, or for `origin`. */
+  deadLetter(topic: string, failure: Failure, origin?: Origin): void
+  /** Counts a record that is dropped, with the position of the record being processed. */
+  drop(reason: DropReason): void
+  /** Tells the task of an asynchronous stage, at `open`. */
+  hold(stage: Held): void
+  /** Runs `work`, which hands on results of a stage, as if the record at `origin` were being processed. A throw stops the task. */
+  resume(origin: Position | null, work: () => void): void
+  /** Stops the task with this error. */
+  fail(error: unknown): void
+  /** Calls back every `interval` milliseconds of the clock; returns the function that cancels. */
+  schedule(interval: number, clock: 'stream' | 'wall', punctuator: Punctuator, anchor?: number): () => void
+  /** The stream time of one operator: kept over restarts when the application keeps stream time. */
+  streamTimeOf(label: string): { time: number }
+  /** Greatest timestamp of the records that this task has taken; -1 before the first. */
+  readonly streamTime: number
+  /** Wall clock, epoch milliseconds. */
+  now(): number
+  /** Resolves after `duration` milliseconds or when aborted. */
+  sleep(duration: number, signal: AbortSignal): Promise<void>
+  /** Where the record being processed came from; null inside a punctuator of a task that has processed none. */
+  position(): Position | null
+  /** A copy of the record being processed, as it came. */
+  origin(): Origin | null
+}

@@ -1,0 +1,5 @@
+export type { Change, Headers, StreamRecord, Windowed } from './contract/record.ts'
+export type { Serde, Serdes } from './contract/serde.ts'
+export { type Sink, SinkError } from './contract/sink.ts'
+export type { Source, SourceReader, SourceRecord } from './contract/source.ts'
+export { RiachoError } from './errors.ts'
