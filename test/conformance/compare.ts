@@ -1,0 +1,100 @@
+import type { Case, OutRecord } from './case.ts'
+import type { Outcome } from './play.ts'
+
+const shown = (value: unknown): string => (value === undefined ? 'nothing' : JSON.stringify(value))
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null
+
+/** The first place where two values differ, as one line; undefined when they are equal. */
+export function difference(path: string, expected: unknown, actual: unknown): string | undefined {
+  if (Object.is(expected, actual) || (expected === 0 && actual === 0)) return undefined
+  if (!isObject(expected) || !isObject(actual) || Array.isArray(expected) !== Array.isArray(actual)) {
+    return `${path}: expected ${shown(expected)}, got ${shown(actual)}`
+  }
+  for (const name of new Set([...Object.keys(expected), ...Object.keys(actual)])) {
+    const at = Array.isArray(expected) ? `${path}[${name}]` : `${path}.${name}`
+    const found = difference(at, expected[name], actual[name])
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+/** Records of one step by topic: the order between topics is then free. */
+const byTopic = (records: readonly OutRecord[]): unknown => Object.groupBy(records, record => record.topic)
+
+function expectDifference(of: Case, outcome: Outcome): string | undefined {
+  for (const [step, expected] of of.expect.entries()) {
+    const actual = outcome.expect[step]
+    if (actual === undefined) return undefined
+    const found = of.manyPending
+      ? difference(`expect[${step}]`, byTopic(expected), byTopic(actual))
+      : difference(`expect[${step}]`, expected, actual)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+function stopDifference(of: Case, outcome: Outcome): string | undefined {
+  const { stopped } = outcome
+  if (of.fails === undefined) return stopped && `step ${stopped.step}: the task stopped: ${stopped.reason}`
+  if (stopped === undefined) return `step ${of.fails.step}: expected the task to stop with ${of.fails.errors.join(', ')}, it went on`
+  return difference('fails.step', of.fails.step, stopped.step)
+}
+
+interface Row {
+  readonly key: unknown
+  readonly start?: number
+  readonly ts?: number
+}
+
+/** Rows of window stores: the order of the corpus needs the key's bytes; the order here is by time, then key, on both sides. */
+function sortedByTime(rows: readonly Row[]): readonly Row[] {
+  const text = ({ key }: Row): string => JSON.stringify(key)
+  return [...rows].sort((a, b) => a.start! - b.start! || (text(a) < text(b) ? -1 : 1))
+}
+
+function storeDifference(path: string, expected: unknown, actual: unknown): string | undefined {
+  if (!Array.isArray(expected) || !Array.isArray(actual)) return difference(path, expected, actual)
+  const withTime = expected.some((row: Row) => row.ts !== undefined)
+  const rows = withTime ? (actual as Row[]) : (actual as Row[]).map(({ ts: _, ...row }) => row)
+  const windowed = [...expected, ...rows].some((row: Row) => row.start !== undefined)
+  return windowed ? difference(path, sortedByTime(expected), sortedByTime(rows)) : difference(path, expected, rows)
+}
+
+function storesDifference(of: Case, outcome: Outcome): string | undefined {
+  for (const [name, rows] of Object.entries(of.stores ?? {})) {
+    const found = storeDifference(`stores.${name}`, rows, outcome.stores[name])
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+const generated = /-STATE-STORE-\d+/
+
+/** Topics of one side, repartition topics or the others. A topic whose name the engine generated is called by its place among such topics. */
+function topicsOf(log: Outcome['changelog'], repartition: boolean): Record<string, unknown> {
+  const names = Object.keys(log).filter(name => name.endsWith('-repartition') === repartition)
+  const unnamed = names.filter(name => generated.test(name)).sort()
+  const called = (name: string): string => (generated.test(name) ? `unnamed store ${unnamed.indexOf(name) + 1}` : name)
+  return Object.fromEntries(names.map(name => [called(name), log[name]]))
+}
+
+function topicsDifference(of: Case, outcome: Outcome, repartition: boolean): string | undefined {
+  return difference('changelog', topicsOf(of.changelog, repartition), topicsOf(outcome.changelog, repartition))
+}
+
+function metadataDifference(of: Case, outcome: Outcome): string | undefined {
+  return of.commitMetadata && difference('commitMetadata', of.commitMetadata, outcome.commitMetadata)
+}
+
+/** The first difference between a case and what Riacho made of it, in the order of FORMAT.md section 9; undefined when there is none. */
+export function firstDifference(of: Case, outcome: Outcome): string | undefined {
+  const counts = (field: string): boolean => !of.storeSensitive.includes(field)
+  return (
+    (counts('expect') ? expectDifference(of, outcome) : undefined) ??
+    stopDifference(of, outcome) ??
+    (counts('droppedRecords') ? difference('droppedRecords', of.droppedRecords, outcome.droppedRecords) : undefined) ??
+    (counts('stores') ? storesDifference(of, outcome) : undefined) ??
+    (counts('changelog') ? (topicsDifference(of, outcome, true) ?? topicsDifference(of, outcome, false)) : undefined) ??
+    (counts('commitMetadata') ? metadataDifference(of, outcome) : undefined)
+  )
+}

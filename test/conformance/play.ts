@@ -1,0 +1,112 @@
+import { type TestDriver, testDriver } from '@riacho/testing'
+import type { Case, LogRecord, OutRecord, StepSpec } from './case.ts'
+import { interpret } from './interpreter.ts'
+import type { Drawing, TopicSerdes } from './interpreter-drawing.ts'
+import { decoded, encoded, hexOf, textOf } from './serdes.ts'
+import { rowsOf } from './stores.ts'
+
+/** What Riacho made of a case, written as the case writes it. */
+export interface Outcome {
+  /** Records that reached written topics, by step; ends with the step before one that stopped the task. */
+  readonly expect: readonly (readonly OutRecord[])[]
+  readonly droppedRecords: number
+  /** Rows by store, of the stores that the case lists. */
+  readonly stores: Readonly<Record<string, unknown>>
+  /** Records of internal topics. */
+  readonly changelog: Readonly<Record<string, readonly LogRecord[]>>
+  /** Of the topics that the case lists. */
+  readonly commitMetadata: Readonly<Record<string, string | null>>
+  readonly stopped?: { readonly step: number; readonly reason: string }
+}
+
+type Sent = ReturnType<TestDriver['sent']>[number]
+
+const isInternal = (application: string, topic: string): boolean =>
+  topic.startsWith(`${application}-`) && /-(repartition|changelog|topic)$/.test(topic)
+
+function serdesOfSink(drawing: Drawing, topic: string): TopicSerdes {
+  const known = drawing.sinks.get(topic)
+  if (known !== undefined) return known
+  const prefixes = [...drawing.sinkPrefixes.keys()].filter(prefix => topic.startsWith(prefix))
+  const longest = prefixes.sort((a, b) => b.length - a.length)[0]
+  if (longest === undefined) throw new Error(`a record was sent to ${topic}, which the topology does not name`)
+  return drawing.sinkPrefixes.get(longest)!
+}
+
+function outRecord(sent: Sent, drawing: Drawing, withBytes: boolean): OutRecord {
+  const serdes = serdesOfSink(drawing, sent.topic)
+  return {
+    topic: sent.topic,
+    key: decoded(serdes.key, sent.key),
+    value: decoded(serdes.value, sent.value),
+    ts: sent.timestamp,
+    ...(sent.headers.length > 0 ? { headers: sent.headers.map(([name, value]) => [name, textOf(value)] as const) } : {}),
+    ...(withBytes ? { keyHex: hexOf(sent.key), valueHex: hexOf(sent.value) } : {}),
+  }
+}
+
+const logRecord = (sent: Sent, step: number): LogRecord => ({
+  step,
+  keyHex: hexOf(sent.key),
+  valueHex: hexOf(sent.value),
+  ts: sent.timestamp,
+  ...(sent.headers.length > 0 ? { headers: sent.headers.map(([name, value]) => [name, hexOf(value)] as const) } : {}),
+})
+
+async function take(step: StepSpec, driver: TestDriver, drawing: Drawing): Promise<void> {
+  if ('advanceWallClock' in step) {
+    await driver.advance(step.advanceWallClock)
+    return
+  }
+  const { topic, key, value, valueHex, ts, headers } = step.in
+  const serdes = drawing.sources.get(topic)
+  if (serdes === undefined) throw new Error(`the case feeds ${topic}, which its topology does not read`)
+  await driver.pipe(topic, {
+    key: encoded(serdes.key, key),
+    value: valueHex === undefined ? encoded(serdes.value, value) : Buffer.from(valueHex, 'hex'),
+    timestamp: ts,
+    headers: (headers ?? []).map(([name, text]) => [name, text === null ? null : Buffer.from(text)] as const),
+  })
+}
+
+/** Feeds the steps one by one; sorts what was sent by step and by topic. */
+async function feed(of: Case, driver: TestDriver, drawing: Drawing) {
+  const expect: OutRecord[][] = []
+  const changelog: Record<string, LogRecord[]> = {}
+  let stopped: Outcome['stopped']
+  for (const [step, spec] of of.steps.entries()) {
+    try {
+      await take(spec, driver, drawing)
+    } catch (thrown) {
+      stopped = { step, reason: thrown instanceof Error ? thrown.message : String(thrown) }
+    }
+    const sent = driver.sent()
+    for (const one of sent.filter(({ topic }) => isInternal(of.application, topic))) {
+      changelog[one.topic] ??= []
+      changelog[one.topic]!.push(logRecord(one, step))
+    }
+    if (stopped !== undefined) break
+    const out = sent.filter(({ topic }) => !isInternal(of.application, topic))
+    expect.push(out.map(one => outRecord(one, drawing, of.config.outputBytes === true)))
+  }
+  return { expect, changelog, ...(stopped === undefined ? {} : { stopped }) }
+}
+
+/** Plays a case on the test driver. Throws when the plan cannot be drawn. */
+export async function play(of: Case): Promise<Outcome> {
+  const { topology, drawing } = interpret(of)
+  const driver = await testDriver(topology, { wallClock: of.config.wallClockStartMs, guarantee: of.config.guarantee })
+  try {
+    const fed = await feed(of, driver, drawing)
+    const metadata = Object.keys(of.commitMetadata ?? {}).map(topic => [topic, driver.committed(topic)?.metadata ?? null] as const)
+    const stores = Object.keys(of.stores ?? {}).map(name => [name, rowsOf(driver.store(name), drawing.windowSizes.get(name))] as const)
+    return {
+      ...fed,
+      droppedRecords: Object.values(driver.dropped()).reduce((sum, n) => sum + n, 0),
+      stores: Object.fromEntries(stores),
+      commitMetadata: Object.fromEntries(metadata),
+    }
+  } finally {
+    await driver.close()
+  }
+}
