@@ -164,6 +164,8 @@ export interface ProducerOptions {
   readonly transactionTimeout?: number
   /** Size at which a batch is closed and may be sent. */
   readonly batchBytesMax?: number
+  /** Sends nothing before `flush()`: for changelogs, which may not be durable before what they caused. The caller bounds `bufferedBytes`. */
+  readonly holdUntilFlush?: boolean
 }
 
 /** Appending is soft: it never fails for want of room. The engine looks at `bufferedBytes` between turns and stops reading while it is too high. */

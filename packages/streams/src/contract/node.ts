@@ -1,7 +1,7 @@
 import type { StreamRecord } from './record.ts'
 import type { Serde } from './serde.ts'
 import type { Source } from './source.ts'
-import type { Emit, SinkSpec, StoreSpec, Task } from './task.ts'
+import type { Emit, Origin, SinkSpec, StoreSpec, Task } from './task.ts'
 
 /** What happens to a record whose function throws: stop the task, count and go on, or write it to a dead letter topic and go on. */
 export type OnError = 'fail' | 'skip' | { readonly deadLetter: string }
@@ -45,6 +45,10 @@ export interface Asked {
   readonly previous: boolean
   /** The order in which an asynchronous stage hands on its results. */
   readonly order: 'key' | 'partition'
+  /** Some stage from here on writes dead letters: an asynchronous stage keeps what they need. */
+  readonly origins: boolean
+  /** Only after an operator that derives records: the record as this node would write it, to stand for the original. */
+  readonly origin?: (record: StreamRecord<unknown, unknown>) => Origin
 }
 
 /** One node of a plan: facts, frozen, and behaviour in `open`. */
@@ -66,6 +70,8 @@ export interface Node {
   readonly keyed?: boolean
   /** Its function, as the user wrote it, keeps the value: bytes may be passed on. */
   readonly preserving?: boolean
+  /** Its records are deltas of a regrouped table: what to add and what to subtract. */
+  readonly deltas?: boolean
   /** A late record matters here: window, join, stream-time punctuation. */
   readonly timed?: boolean
   /** Needs `previous` of its parents' changes. */
@@ -76,6 +82,8 @@ export interface Node {
   readonly sink?: SinkSpec
   readonly repartition?: RepartitionFacts
   readonly stores?: readonly StoreSpec[]
+  /** Stores that it needs only when somebody downstream asks for `previous`. */
+  readonly storesWhenAsked?: readonly StoreSpec[]
   readonly deadLetters?: readonly string[]
   readonly async?: AsyncFacts
   /** Makes its behaviour for one task: one input per parent. Called once per task, from sinks to sources. */

@@ -15,8 +15,8 @@ export interface Serde<T> {
   text?(value: T): string
   /** Optional fast path: decodes `frame[start, end)` without making a view. */
   decodeAt?(frame: Buffer, start: number, end: number): T
-  /** Optional: a string or exact integer that is equal for equal keys and only for them. Without it, state is keyed by the bytes. */
-  canonical?(value: T): string | number
+  /** Values are strings or safe integers, and equal values have equal bytes: state is keyed by the value itself instead of its bytes. */
+  readonly canonical?: true
 }
 
 /** The serdes of a topic. */

@@ -7,8 +7,8 @@ export interface Store {
   committed(): void
   /** Puts back the rows as they were at the last `committed()`. */
   rollback(): void
-  /** Approximate bytes held. */
-  readonly bytes: number
+  /** Writes since the last `committed()` that an abort would have to put back: the engine bounds it by committing. */
+  readonly uncommitted: number
   clear(): void
 }
 
@@ -37,6 +37,3 @@ export interface WindowStore<K, V> extends Store {
   entries(): IterableIterator<readonly [K, number, Row<V>]>
   readonly size: number
 }
-
-/** Where a store writes its history: key and value as they go on the wire. The task provides it. */
-export type ChangelogWriter = (key: string | Uint8Array, value: string | Uint8Array | null, timestamp: number) => void

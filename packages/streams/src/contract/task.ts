@@ -82,6 +82,8 @@ export interface Held {
   progress(): Promise<void>
   /** Gives up all work: signals are aborted, late results are ignored and counted, nothing is handed on. */
   abort(): void
+  /** Aborts what is left and releases what the stage had opened. */
+  close(): Promise<void>
 }
 
 /** Called with the time at which the punctuation is due (stream time) or is made (wall clock), epoch milliseconds. */
@@ -95,14 +97,14 @@ export interface Task {
   store<S extends Store>(spec: StoreSpec<S>): S
   /** A writer to the topic of this spec, made once at `open`. */
   sender(spec: SinkSpec): Emit<StreamRecord<unknown, unknown>>
-  /** Writes a dead letter for the record being processed, or for `origin`. */
-  deadLetter(topic: string, failure: Failure, origin?: Origin): void
+  /** Writes a dead letter for the record being processed. */
+  deadLetter(topic: string, failure: Failure): void
   /** Counts a record that is dropped, with the position of the record being processed. */
   drop(reason: DropReason): void
   /** Tells the task of an asynchronous stage, at `open`. */
   hold(stage: Held): void
-  /** Runs `work`, which hands on results of a stage, as if the record at `origin` were being processed. A throw stops the task. */
-  resume(origin: Position | null, work: () => void): void
+  /** Hands on a result of an asynchronous stage as if the record at `at` were being processed; an `Origin` can become a dead letter. A throw stops the task. */
+  resume<T>(at: Position | Origin | null, out: Emit<T>, record: T): void
   /** Stops the task with this error. */
   fail(error: unknown): void
   /** Calls back every `interval` milliseconds of the clock; returns the function that cancels. */

@@ -1,0 +1,59 @@
+import { SinkError } from '../contract/sink.ts'
+import { RiachoError } from '../errors.ts'
+
+/** How often to try again: `retriesMax: 5` is six tries in all. Waits grow from `min` to `max` milliseconds, with jitter. Default: 100 to 10,000. */
+export interface Retry {
+  readonly retriesMax: number
+  readonly backoff?: { readonly min: number; readonly max: number }
+}
+
+/** What the tries need of their stage. */
+export interface Attempt<T> {
+  readonly retry: Retry
+  /** Most milliseconds of one try. */
+  readonly timeout: number
+  readonly signal: AbortSignal
+  sleep(duration: number, signal: AbortSignal): Promise<void>
+  run(signal: AbortSignal): Promise<T>
+}
+
+/** How tries ended: with a result, given up after so many, or aborted from outside. */
+export type Outcome<T> = { readonly kind: 'done'; readonly result: T } | { readonly kind: 'failed'; readonly error: unknown; readonly attempts: number } | { readonly kind: 'aborted' }
+
+/** Tries until it works, until trying again cannot help, or until the retries are used up. */
+export async function attempt<T>(a: Attempt<T>): Promise<Outcome<T>> {
+  for (let attempts = 1; ; attempts++) {
+    try {
+      return { kind: 'done', result: await limited(a) }
+    } catch (error) {
+      if (a.signal.aborted) return { kind: 'aborted' }
+      const hopeless = error instanceof SinkError && error.kind !== 'transient'
+      if (hopeless || attempts > a.retry.retriesMax) return { kind: 'failed', error, attempts }
+      await a.sleep(pause(a.retry, attempts), a.signal)
+      if (a.signal.aborted) return { kind: 'aborted' }
+    }
+  }
+}
+
+/** Exponential with full jitter above the least wait, so that many tasks do not come back together. */
+function pause({ backoff = { min: 100, max: 10_000 } }: Retry, attempts: number): number {
+  const most = Math.min(backoff.max, backoff.min * 2 ** (attempts - 1))
+  return backoff.min + Math.random() * (most - backoff.min)
+}
+
+/** One try: its signal is aborted when time is up or the stage gives up, and its late result is nobody's. */
+async function limited<T>(a: Attempt<T>): Promise<T> {
+  const own = new AbortController()
+  const signal = AbortSignal.any([a.signal, own.signal])
+  const timer = new AbortController()
+  const late = a.sleep(a.timeout, AbortSignal.any([timer.signal, a.signal])).then(() => {
+    if (timer.signal.aborted) return undefined as never
+    own.abort()
+    throw new RiachoError('RIACHO_ASYNC_LIMIT', `no answer within ${a.timeout} ms: raise { timeout } or mend what is slow`)
+  })
+  try {
+    return await Promise.race([a.run(signal), late])
+  } finally {
+    timer.abort()
+  }
+}

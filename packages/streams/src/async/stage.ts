@@ -1,0 +1,299 @@
+import type { AsyncFacts, Asked, Node, OnError } from '../contract/node.ts'
+import type { StreamRecord } from '../contract/record.ts'
+import { SinkError } from '../contract/sink.ts'
+import type { Emit, Held, Origin, Position, Task } from '../contract/task.ts'
+import { RiachoError, reasonOf } from '../errors.ts'
+import { deadLettersOf } from '../plan/failure.ts'
+import { checkPartitioned } from '../plan/node.ts'
+import { attempt, type Outcome, type Retry } from './retry.ts'
+
+/** Options of an asynchronous stage. Times are milliseconds. */
+export interface AsyncOptions {
+  /** Default: no retry. */
+  readonly retry?: Retry
+  /** What a record does whose work failed for good. Default 'fail'. */
+  readonly onError?: OnError
+  /** 'key': results go on as they come, those of a key in order; needs a stream that is partitioned by key. 'partition': all in input order. Default: 'key' where it can be. */
+  readonly order?: 'key' | 'partition'
+  /** A batch is closed at `recordsMax` records or `wait` milliseconds after its first. Default 500, 20. */
+  readonly batch?: { readonly recordsMax: number; readonly wait: number }
+  /** Batches at work at once. Default 4; of single records 64. */
+  readonly inFlightMax?: number
+  /** Records inside the stage; beyond it the task is not fed. Default 10,000. */
+  readonly heldMax?: number
+  /** Most time of one try. Default 30,000. */
+  readonly timeout?: number
+}
+
+/** The work of a stage: results in the order of the batch. */
+export interface Work<A, B> {
+  open?(): Promise<void>
+  run(batch: readonly A[], signal: AbortSignal): Promise<readonly B[]>
+  close?(): Promise<void>
+}
+
+interface Entry<A, B> {
+  readonly record: A
+  readonly lane: string | number | null
+  /** With the original record when a dead letter may need it. */
+  readonly at: Position | Origin | null
+  readonly since: number
+  state: 'open' | 'done' | 'gone'
+  result: B | undefined
+}
+
+/** Facts of an asynchronous node. Throws `RIACHO_NOT_PARTITIONED` for an order by key that cannot be, `RIACHO_OPTION` for limits that make no sense. */
+export function stageFacts(
+  parent: Node,
+  label: string,
+  options: AsyncOptions,
+  idempotent: boolean,
+): { kind: 'async'; keyed: boolean; async: AsyncFacts; deadLetters?: readonly string[] } {
+  if (options.order === 'key') checkPartitioned(parent, label)
+  const limits = { heldMax: options.heldMax ?? 1, inFlightMax: options.inFlightMax ?? 1, recordsMax: options.batch?.recordsMax ?? 1, timeout: options.timeout ?? 1 }
+  for (const [name, limit] of Object.entries(limits)) {
+    if (!(Number.isSafeInteger(limit) && limit > 0)) throw new RiachoError('RIACHO_OPTION', `'${label}': ${name} is a whole number above 0, not ${limit}`)
+  }
+  const keyed = options.order !== 'partition' && parent.partitioned
+  return { kind: 'async', keyed, async: Object.freeze({ order: options.order ?? (keyed ? undefined : 'partition'), idempotent }), ...deadLettersOf(options.onError) }
+}
+
+/** Opens an asynchronous stage: bounded, batched, retried, in order. */
+export function stage<A extends StreamRecord<unknown, unknown>, B>(
+  task: Task,
+  out: Emit<B>,
+  label: string,
+  asked: Asked,
+  options: AsyncOptions & { readonly batch: { readonly recordsMax: number; readonly wait: number } },
+  work: Work<A, B>,
+): Emit<A> {
+  const made = new Stage(task, out, label, asked, options, work)
+  task.hold(made)
+  return record => made.take(record)
+}
+
+class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
+  size = 0
+  readonly #task: Task
+  readonly #out: Emit<B>
+  readonly #label: string
+  readonly #asked: Asked
+  readonly #inOrder: boolean
+  readonly #options: AsyncOptions & { readonly batch: { readonly recordsMax: number; readonly wait: number } }
+  readonly #work: Work<A, B>
+  readonly #inFlightMax: number
+  readonly #heldMax: number
+  /** All entries in input order; only kept when results leave in that order. */
+  #line: Entry<A, B>[] = []
+  #ready: Entry<A, B>[] = []
+  /** Keys at work, each with the entries that wait for it. */
+  #busy = new Map<string | number, Entry<A, B>[]>()
+  #flying = 0
+  #flushing = false
+  #timer: AbortController | undefined
+  #abort = new AbortController()
+  #opened: Promise<void> | undefined
+  #waiters: (() => void)[] = []
+
+  constructor(
+    task: Task,
+    out: Emit<B>,
+    label: string,
+    asked: Asked,
+    options: AsyncOptions & { readonly batch: { readonly recordsMax: number; readonly wait: number } },
+    work: Work<A, B>,
+  ) {
+    this.#task = task
+    this.#out = out
+    this.#label = label
+    this.#asked = asked
+    this.#inOrder = asked.order === 'partition'
+    this.#options = options
+    this.#work = work
+    this.#inFlightMax = options.inFlightMax ?? (options.batch.recordsMax === 1 ? 64 : 4)
+    this.#heldMax = options.heldMax ?? 10_000
+  }
+
+  get full(): boolean {
+    return this.size >= this.#heldMax
+  }
+
+  take(record: A): void {
+    const entry: Entry<A, B> = {
+      record,
+      lane: laneOf(record.key),
+      at: this.#asked.origins ? (this.#asked.origin?.(record) ?? this.#task.origin()) : this.#task.position(),
+      since: this.#task.now(),
+      state: 'open',
+      result: undefined,
+    }
+    this.size++
+    if (this.#inOrder) this.#line.push(entry)
+    const before = entry.lane === null ? undefined : this.#busy.get(entry.lane)
+    if (before === undefined) this.#ready.push(entry)
+    else before.push(entry)
+    this.#start(false)
+  }
+
+  flush(): void {
+    this.#flushing = this.size > 0
+    this.#start(true)
+  }
+
+  progress(): Promise<void> {
+    return this.size === 0 ? Promise.resolve() : new Promise(resolve => this.#waiters.push(resolve))
+  }
+
+  abort(): void {
+    this.#abort.abort()
+    this.#abort = new AbortController()
+    this.#timer?.abort()
+    this.#timer = undefined
+    this.#line = []
+    this.#ready = []
+    this.#busy.clear()
+    this.#flying = 0
+    this.size = 0
+    this.#moved()
+  }
+
+  async close(): Promise<void> {
+    this.abort()
+    if (this.#opened !== undefined) await this.#work.close?.()
+    this.#opened = undefined
+  }
+
+  /** Starts batches while there are enough records, or any when it is time. */
+  #start(now: boolean): void {
+    const { recordsMax, wait } = this.#options.batch
+    while (this.#flying < this.#inFlightMax && this.#ready.length > 0) {
+      if (!now && !this.#flushing && this.#ready.length < recordsMax && wait > 0) return this.#wake(wait)
+      const batch = this.#nextBatch(recordsMax)
+      if (batch.length > 0) void this.#fly(batch)
+    }
+  }
+
+  #wake(wait: number): void {
+    if (this.#timer !== undefined) return
+    const timer = new AbortController()
+    this.#timer = timer
+    void this.#task.sleep(wait, timer.signal).then(() => {
+      if (timer.signal.aborted) return
+      this.#timer = undefined
+      this.#start(true)
+    })
+  }
+
+  /** Takes ready entries whose key is not at work; the others begin to wait for it. */
+  #nextBatch(recordsMax: number): Entry<A, B>[] {
+    const batch: Entry<A, B>[] = []
+    let seen = 0
+    for (; seen < this.#ready.length && batch.length < recordsMax; seen++) {
+      const entry = this.#ready[seen]!
+      const before = entry.lane === null ? undefined : this.#busy.get(entry.lane)
+      if (before === undefined) batch.push(entry)
+      else before.push(entry)
+    }
+    this.#ready = this.#ready.slice(seen)
+    for (const { lane } of batch) if (lane !== null) this.#busy.set(lane, [])
+    return batch
+  }
+
+  async #fly(batch: readonly Entry<A, B>[]): Promise<void> {
+    const { signal } = this.#abort
+    this.#flying++
+    const outcome = await this.#tried(batch, signal)
+    if (signal.aborted || outcome.kind === 'aborted') return
+    if (outcome.kind === 'done') this.#done(batch, outcome.result)
+    else if (batch.length > 1 && outcome.error instanceof SinkError && outcome.error.kind === 'poison') {
+      for (const entry of batch) {
+        const single = await this.#tried([entry], signal)
+        if (signal.aborted || single.kind === 'aborted') return
+        if (single.kind === 'done') this.#done([entry], single.result)
+        else this.#gone(entry, single.error, single.attempts)
+      }
+    } else for (const entry of batch) this.#gone(entry, outcome.error, outcome.attempts)
+    if (signal.aborted) return
+    this.#flying--
+    this.#release(batch)
+    this.#start(false)
+    this.#moved()
+  }
+
+  #tried(batch: readonly Entry<A, B>[], signal: AbortSignal): Promise<Outcome<readonly B[]>> {
+    const records = batch.map(entry => entry.record)
+    return attempt({
+      retry: this.#options.retry ?? { retriesMax: 0 },
+      timeout: this.#options.timeout ?? 30_000,
+      signal,
+      sleep: (duration, stop) => this.#task.sleep(duration, stop),
+      run: async stop => {
+        this.#opened ??= this.#work.open?.() ?? Promise.resolve()
+        try {
+          await this.#opened
+        } catch (error) {
+          this.#opened = undefined
+          throw error
+        }
+        return this.#work.run(records, stop)
+      },
+    })
+  }
+
+  #done(batch: readonly Entry<A, B>[], results: readonly B[]): void {
+    batch.forEach((entry, i) => {
+      if (this.#inOrder) {
+        entry.state = 'done'
+        entry.result = results[i]
+      } else {
+        this.size--
+        this.#task.resume(entry.at, this.#out, results[i] as B)
+      }
+    })
+    if (this.#inOrder) this.#advance()
+  }
+
+  #gone(entry: Entry<A, B>, error: unknown, attempts: number): void {
+    entry.state = 'gone'
+    const { onError = 'fail' } = this.#options
+    if (onError === 'skip') this.#task.drop('processing')
+    else if (onError === 'fail') {
+      const reason = `'${this.#label}' failed after ${attempts} tries: ${reasonOf(error)}; mend it, or give the stage an onError`
+      return this.#task.fail(new RiachoError('RIACHO_ASYNC', reason, { cause: error, place: { node: this.#label, ...entry.at } }))
+    } else {
+      const failure = { code: 'RIACHO_ASYNC', reason: reasonOf(error), node: this.#label, attempts, firstFailure: entry.since }
+      this.#task.resume(entry.at, () => this.#task.deadLetter(onError.deadLetter, failure), undefined)
+    }
+    if (this.#inOrder) this.#advance()
+    else this.size--
+  }
+
+  /** Hands on what is finished at the head of the line. */
+  #advance(): void {
+    let finished = 0
+    while (finished < this.#line.length && this.#line[finished]!.state !== 'open') finished++
+    const entries = this.#line.splice(0, finished)
+    this.size -= finished
+    for (const entry of entries) if (entry.state === 'done') this.#task.resume(entry.at, this.#out, entry.result as B)
+  }
+
+  #release(batch: readonly Entry<A, B>[]): void {
+    for (const { lane } of batch) {
+      if (lane === null) continue
+      this.#ready.push(...(this.#busy.get(lane) ?? []))
+      this.#busy.delete(lane)
+    }
+  }
+
+  #moved(): void {
+    if (this.size === 0) this.#flushing = false
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const resolve of waiters) resolve()
+  }
+}
+
+function laneOf(key: unknown): string | number | null {
+  if (key === null || key === undefined) return null
+  return typeof key === 'string' || typeof key === 'number' ? key : JSON.stringify(key)
+}

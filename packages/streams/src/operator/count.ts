@@ -1,0 +1,24 @@
+import type { OperatorFunction } from 'rxjs'
+import type { Change, Delta, StreamRecord, Windowed } from '../contract/record.ts'
+import { aggregation } from '../plan/aggregate.ts'
+import { int64 } from '../serde/numbers.ts'
+import type { Windows } from '../window/windows.ts'
+
+/**
+ * Counts the records of each key, or of each key and window, and hands on every new count (rxjs' `count` hands on one at the end). Null keys are dropped; null
+ * values count only in windows, as in Kafka Streams. `name` names the store and its changelog.
+ *
+ * @example
+ * orders.pipe(count('orders-per-minute', { window: tumbling(minutes(1), { grace: minutes(5) }) }), toStream())
+ */
+export function count<K, V>(name: string, options: { readonly window: Windows }): OperatorFunction<StreamRecord<K, V>, Change<Windowed<K>, number>>
+export function count<K, V>(name: string): OperatorFunction<StreamRecord<K, V> | Delta<K, V>, Change<K, number>>
+export function count<K, V>(name: string, options: { readonly window?: Windows } = {}): OperatorFunction<any, any> {
+  return aggregation<K, V, number>({
+    name,
+    value: int64,
+    window: options.window,
+    stream: { label: name, init: () => 0, add: (_value, sum) => (sum ?? 0) + 1, options: {} },
+    table: { label: name, init: () => 0, add: (_value, sum) => (sum ?? 0) + 1, subtract: (_value, sum) => sum - 1 },
+  })
+}

@@ -1,0 +1,39 @@
+import type { Observable } from 'rxjs'
+import { merge as rxMerge } from 'rxjs'
+import type { StreamRecord } from '../contract/record.ts'
+import { RiachoError } from '../errors.ts'
+import { makeNode } from '../plan/node.ts'
+import { isStream, type KStream, Stream } from '../stream.ts'
+
+/**
+ * All records of all inputs, each input in its order, no order between them. It is partitioned by key if all inputs are.
+ *
+ * @example
+ * merge(web, shops).pipe(count('orders-per-client'))
+ */
+export function merge<K, V>(...inputs: readonly KStream<K, V>[]): KStream<K, V>
+export function merge<K, V>(...inputs: readonly Observable<StreamRecord<K, V>>[]): Observable<StreamRecord<K, V>>
+export function merge<K, V>(...inputs: readonly Observable<StreamRecord<K, V>>[]): Observable<StreamRecord<K, V>> {
+  const streams = (inputs as readonly unknown[]).filter(isStream)
+  if (streams.length === 0) return rxMerge(...inputs)
+  if (streams.length < inputs.length) throw new RiachoError('RIACHO_MIXED', 'merge: make all inputs Streams, or none')
+  return mergeStreams(streams, 'merge') as unknown as Observable<StreamRecord<K, V>>
+}
+
+/** Draws the node of a merge. A serde is kept when all inputs have the same. */
+export function mergeStreams(streams: readonly Stream<unknown>[], label: string): Stream<unknown> {
+  const parents = streams.map(stream => stream.node)
+  const first = parents[0]
+  return new Stream(
+    makeNode({
+      kind: 'merge',
+      label,
+      parents: Object.freeze(parents),
+      key: parents.every(parent => parent.key === first?.key) ? first?.key : undefined,
+      value: parents.every(parent => parent.value === first?.value) ? first?.value : undefined,
+      partitioned: parents.every(parent => parent.partitioned),
+      preserving: true,
+      open: (_task, out) => parents.map(() => out),
+    }),
+  )
+}

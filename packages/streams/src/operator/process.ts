@@ -1,0 +1,75 @@
+import type { OperatorFunction } from 'rxjs'
+import type { StreamRecord } from '../contract/record.ts'
+import type { Serde } from '../contract/serde.ts'
+import type { Store } from '../contract/store.ts'
+import type { Position, Punctuator, StoreSpec } from '../contract/task.ts'
+import { type ErrorOption, deadLettersOf, failed } from '../plan/failure.ts'
+import { checkName, checkPartitioned } from '../plan/node.ts'
+import { operator } from '../plan/operator.ts'
+
+/** What a processor may do (Kafka Streams: `ProcessorContext`). */
+export interface ProcessContext<K, V> {
+  /** Hands a record on, at once and depth first. */
+  forward(record: StreamRecord<K, V>): void
+  /** A store that the operator's `stores` name. */
+  store<S extends Store>(spec: StoreSpec<S>): S
+  /** Calls back every `interval` milliseconds: of stream time (never without input) or of the wall clock. Returns the function that cancels. */
+  schedule(interval: number, clock: 'stream' | 'wall', punctuator: Punctuator, anchor?: number): () => void
+  /** The task's stream time, epoch milliseconds, -1 before the first record. */
+  readonly streamTime: number
+  /** Wall clock, epoch milliseconds. */
+  now(): number
+  /** `<sub-topology>_<partition>`. */
+  readonly taskId: string
+  /** Where the record being processed came from. */
+  position(): Position | null
+}
+
+/** Made once per task; what it returns is called for each record. */
+export type Processor<K, V, K2, R> = (context: ProcessContext<K2, R>) => (record: StreamRecord<K, V>) => void
+
+/** Stores that a processor uses, and the serdes of what it forwards. */
+export interface ProcessOptions<K, V> extends ErrorOption {
+  readonly stores?: readonly StoreSpec[]
+  readonly key?: Serde<K>
+  readonly value?: Serde<V>
+}
+
+/**
+ * A processor of the user's own (Kafka Streams: `KStream.process`). With stores it needs a stream that is partitioned by its key; what it forwards is not.
+ *
+ * @example
+ * orders.pipe(process('halve', context => record => context.forward({ ...record, value: record.value / 2 }), { key: text }))
+ */
+export function process<K, V, K2, R>(name: string, processor: Processor<K, V, K2, R>, options: ProcessOptions<K2, R> = {}): OperatorFunction<StreamRecord<K, V>, StreamRecord<K2, R>> {
+  checkName(name, 'process')
+  const stores = Object.freeze([...(options.stores ?? [])])
+  return operator(
+    parent => {
+      if (stores.length > 0) checkPartitioned(parent, name)
+      return { kind: 'process', label: name, key: options.key, value: options.value, keyed: stores.length > 0, timed: true, stores, ...deadLettersOf(options.onError) }
+    },
+    (task, out) => {
+      const fail = failed(task, name, options.onError)
+      const run = processor({
+        forward: record => out(record),
+        store: spec => task.store(spec),
+        schedule: (interval, clock, punctuator, anchor) => task.schedule(interval, clock, punctuator, anchor),
+        get streamTime() {
+          return task.streamTime
+        },
+        now: () => task.now(),
+        taskId: task.id,
+        position: () => task.position(),
+      })
+      if ((options.onError ?? 'fail') === 'fail') return run
+      return record => {
+        try {
+          run(record)
+        } catch (thrown) {
+          fail(thrown)
+        }
+      }
+    },
+  )
+}

@@ -1,0 +1,49 @@
+import type { OperatorFunction } from 'rxjs'
+import type { RepartitionFacts } from '../contract/node.ts'
+import type { StreamRecord } from '../contract/record.ts'
+import type { Serde } from '../contract/serde.ts'
+import { RiachoError } from '../errors.ts'
+import { checkName, type NodeSpec } from '../plan/node.ts'
+import { operator } from '../plan/operator.ts'
+import { json } from '../serde/json.ts'
+
+/** The topic that moves data: its partitions (default: the most of any topic upstream) and the value's serde (default: the inherited one, else JSON). */
+export interface RepartitionOptions<V> {
+  readonly value?: Serde<NonNullable<V>>
+  readonly partitions?: number
+}
+
+/**
+ * Moves each record to the task of its key through the topic `<application>-<name>-repartition`, always. A null key is dropped there, as Kafka Streams does.
+ *
+ * @example
+ * orders.pipe(selectKey(order => order.client), repartition('by-client'), count('orders-per-client'))
+ */
+export function repartition<K, V>(
+  name: string,
+  options: RepartitionOptions<V> & { readonly key?: Serde<NonNullable<K>> } = {},
+): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, V>> {
+  return operator(
+    parent => moving(name, options.key ?? parent.key, options.value ?? parent.value, options.partitions, false),
+    (_task, out) => out,
+  )
+}
+
+/** The facts of a node that moves data through a topic. Throws `RIACHO_NO_SERDE`, `RIACHO_NAME`, `RIACHO_OPTION`. */
+export function moving(
+  name: string,
+  key: Serde<unknown> | undefined,
+  value: Serde<unknown> | undefined,
+  partitions: number | undefined,
+  optional: boolean,
+): Omit<NodeSpec, 'parents' | 'open'> {
+  checkName(name, 'repartition')
+  if (key === undefined) {
+    throw new RiachoError('RIACHO_NO_SERDE', `'${name}' writes keys to a topic and nobody said how: give it { key: … }, or the operator that made the key`, { place: { node: name } })
+  }
+  if (partitions !== undefined && !(Number.isSafeInteger(partitions) && partitions > 0)) {
+    throw new RiachoError('RIACHO_OPTION', `'${name}': partitions is a whole number above 0, not ${partitions}`)
+  }
+  const moved: RepartitionFacts = Object.freeze({ name, key, value: value ?? json(), optional, ...(partitions !== undefined && { partitions }) })
+  return { kind: 'rekey', label: name, key, value: moved.value, partitioned: true, repartition: moved }
+}

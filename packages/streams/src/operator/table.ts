@@ -1,0 +1,43 @@
+import type { Change, StreamRecord } from '../contract/record.ts'
+import type { Emit } from '../contract/task.ts'
+import { deadLettersOf } from '../plan/failure.ts'
+import { makeNode } from '../plan/node.ts'
+import { keyValueStore } from '../store/key-value.ts'
+import { type KTable, Stream } from '../stream.ts'
+import { sourceFacts, type TopicOptions } from './topic.ts'
+
+/**
+ * Reads a topic as a table (Kafka Streams: `KTableSource`): the last record of a key by offset is its row, a null value deletes it, a null key is dropped and
+ * counted. It has a store if `store` names one, or if somebody downstream needs the row before.
+ *
+ * @example
+ * const clients = table('clients', { key: text, value: json<Client>() })
+ */
+export function table<K, V>(name: string, options: TopicOptions<K, V> & { readonly store?: string }): KTable<K, V> {
+  const source = sourceFacts(name, options, 'keep')
+  const spec = keyValueStore<K, V>(options.store ?? name, options)
+  return new Stream(
+    makeNode({
+      kind: 'table',
+      label: name,
+      parents: [],
+      key: source.key,
+      value: source.value,
+      partitioned: true,
+      source,
+      ...(options.store === undefined ? { storesWhenAsked: [spec] } : { stores: [spec] }),
+      ...deadLettersOf(options.onError),
+      open: (task, out, asked) => {
+        const store = options.store !== undefined || asked.previous ? task.store(spec) : undefined
+        const input: Emit<StreamRecord<K, V | null>> = ({ key, value, timestamp, headers }) => {
+          if (key === null) return task.drop('null-key')
+          const previous = asked.previous ? (store?.get(key)?.value ?? null) : undefined
+          store?.put(key, value, timestamp)
+          const change: Change<K, V> = { key, value, previous, timestamp, headers, latest: true }
+          out(change)
+        }
+        return [input as Emit]
+      },
+    }),
+  )
+}

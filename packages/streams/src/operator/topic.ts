@@ -1,0 +1,62 @@
+import type { OnError, SourceFacts } from '../contract/node.ts'
+import type { StreamRecord } from '../contract/record.ts'
+import type { Serde, Serdes } from '../contract/serde.ts'
+import { RiachoError } from '../errors.ts'
+import { deadLettersOf } from '../plan/failure.ts'
+import { makeNode } from '../plan/node.ts'
+import { type KStream, Stream } from '../stream.ts'
+
+/** How a topic is read. */
+export interface TopicOptions<K, V> extends Serdes<K, V> {
+  /**
+   * The record's time, epoch milliseconds (Kafka Streams: `TimestampExtractor`). Default: the time that Kafka holds. `partitionTime` is the greatest time seen in
+   * the partition, -1 before the first record.
+   */
+  readonly timestamp?: (value: V, record: StreamRecord<K, V>, partitionTime: number) => number
+  /** What a negative time does: stop (default), drop and count, or take the partition's time. */
+  readonly invalidTimestamp?: 'fail' | 'skip' | 'partitionTime'
+  /** What bytes that their serde refuses do. Default 'fail'. */
+  readonly onError?: OnError
+}
+
+/** The facts of a source of topics. */
+export function sourceFacts<K, V>(name: string | readonly string[], options: TopicOptions<K, V>, nulls: 'keep' | 'drop'): SourceFacts {
+  const topics = Object.freeze(typeof name === 'string' ? [name] : [...name])
+  for (const topic of topics) {
+    if (!/^[A-Za-z0-9._-]{1,249}$/.test(topic)) throw new RiachoError('RIACHO_NAME', `topic '${topic}': a name has 1 to 249 of the characters A-Z a-z 0-9 . _ -`)
+  }
+  return Object.freeze({
+    topics,
+    key: options.key as Serde<unknown>,
+    value: options.value as Serde<unknown>,
+    ...(options.timestamp && { timestamp: options.timestamp as NonNullable<SourceFacts['timestamp']> }),
+    invalidTimestamp: options.invalidTimestamp ?? 'fail',
+    onError: options.onError ?? 'fail',
+    nulls,
+  })
+}
+
+/**
+ * Reads one or several topics. Records with a null value are dropped and counted, unless `nulls: 'keep'`, as Kafka Streams does; null keys pass.
+ *
+ * @example
+ * const orders = topic('orders', { key: text, value: json<Order>() })
+ */
+export function topic<K, V>(name: string | readonly string[], options: TopicOptions<K, V> & { readonly nulls: 'keep' }): KStream<K, V | null>
+export function topic<K, V>(name: string | readonly string[], options: TopicOptions<K, V> & { readonly nulls?: 'drop' }): KStream<K, V>
+export function topic<K, V>(name: string | readonly string[], options: TopicOptions<K, V> & { readonly nulls?: 'keep' | 'drop' }): KStream<K, V | null> {
+  const source = sourceFacts(name, options, options.nulls ?? 'drop')
+  return new Stream(
+    makeNode({
+      kind: 'source',
+      label: source.topics.join(','),
+      parents: [],
+      key: source.key,
+      value: source.value,
+      partitioned: true,
+      source,
+      ...deadLettersOf(options.onError),
+      open: (_task, out) => [out],
+    }),
+  )
+}

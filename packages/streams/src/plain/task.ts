@@ -1,0 +1,112 @@
+import { systemClock } from '../contract/clock.ts'
+import type { Store } from '../contract/store.ts'
+import type { Emit, Failure, Held, Origin, Position, Punctuator, StoreSpec, Task } from '../contract/task.ts'
+import { RiachoError } from '../errors.ts'
+
+/** The task of an operator that runs on a plain Observable: stores in memory, the wall clock, no topics. */
+export class PlainTask implements Task {
+  readonly id = 'plain'
+  streamTime = -1
+  readonly #stores = new Map<string, Store>()
+  readonly #stages: Held[] = []
+  readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #streamPunctuators = new Set<{ due: number; interval: number; call: Punctuator }>()
+  readonly #error: (error: unknown) => void
+  #closed = false
+
+  constructor(error: (error: unknown) => void) {
+    this.#error = error
+  }
+
+  /** Before each record: moves stream time and runs what is due. */
+  taking(record: unknown): void {
+    const timestamp = (record as { timestamp?: number } | null)?.timestamp
+    if (typeof timestamp !== 'number' || timestamp <= this.streamTime) return
+    this.streamTime = timestamp
+    for (const each of this.#streamPunctuators) {
+      if (each.due > timestamp) continue
+      each.due = timestamp - (timestamp % each.interval) + each.interval
+      each.call(timestamp)
+    }
+  }
+
+  /** Resolves when no stage holds anything. */
+  async finish(): Promise<void> {
+    while (!this.#closed && this.#stages.some(stage => stage.size > 0)) {
+      for (const stage of this.#stages) {
+        stage.flush()
+        await stage.progress()
+      }
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const stage of this.#stages) void stage.close()
+    for (const timer of this.#timers) clearInterval(timer)
+  }
+
+  store<S extends Store>(spec: StoreSpec<S>): S {
+    const found = this.#stores.get(spec.name) ?? spec.create({ log: () => {}, drop: () => {} })
+    this.#stores.set(spec.name, found)
+    return found as S
+  }
+
+  sender(): never {
+    throw new RiachoError('RIACHO_PLAN_ONLY', 'a topic can be written only by a running topology: use this operator on a Stream, or subscribe to the Observable instead')
+  }
+
+  deadLetter(topic: string, failure: Failure): never {
+    throw new RiachoError('RIACHO_DEAD_LETTER', `'${failure.node}' has a dead letter for '${topic}', which exists in plans only: ${failure.reason}`)
+  }
+
+  drop(): void {}
+
+  hold(stage: Held): void {
+    this.#stages.push(stage)
+  }
+
+  resume<T>(_at: Position | null, out: Emit<T>, record: T): void {
+    try {
+      out(record)
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  fail(error: unknown): void {
+    this.#error(error)
+  }
+
+  schedule(interval: number, clock: 'stream' | 'wall', call: Punctuator): () => void {
+    if (clock === 'stream') {
+      const each = { due: this.streamTime, interval, call }
+      this.#streamPunctuators.add(each)
+      return () => this.#streamPunctuators.delete(each)
+    }
+    const timer = setInterval(() => this.resume(null, call, Date.now()), interval)
+    this.#timers.add(timer)
+    return () => clearInterval(timer)
+  }
+
+  streamTimeOf(): { time: number } {
+    return { time: -1 }
+  }
+
+  now(): number {
+    return Date.now()
+  }
+
+  sleep(duration: number, signal: AbortSignal): Promise<void> {
+    return systemClock.sleep(duration, signal)
+  }
+
+  position(): Position | null {
+    return null
+  }
+
+  origin(): Origin | null {
+    return null
+  }
+}
+

@@ -1,0 +1,34 @@
+import type { OnError } from '../contract/node.ts'
+import type { Task } from '../contract/task.ts'
+import { type ErrorCode, RiachoError, reasonOf } from '../errors.ts'
+
+/** An option that every stage with a function of the user has. */
+export interface ErrorOption {
+  /** What happens to a record whose function throws. Default 'fail': the task stops. */
+  readonly onError?: OnError
+}
+
+/**
+ * What one node does when its function threw for the record being processed: stop the task with a `RiachoError`, drop and count, or write a dead letter.
+ * It guards that function only, never what comes after it.
+ */
+export function failed(task: Task, node: string, onError: OnError = 'fail', code: ErrorCode = 'RIACHO_PROCESSING'): (thrown: unknown) => void {
+  if (onError === 'fail') {
+    return thrown => {
+      const at = task.position()
+      const where = at === null ? '' : ` at ${at.topic}-${at.partition} offset ${at.offset}`
+      throw new RiachoError(code, `'${node}' failed${where}: ${reasonOf(thrown)}; mend it, or give the stage an onError`, {
+        cause: thrown,
+        place: { node, ...at },
+      })
+    }
+  }
+  if (onError === 'skip') return () => task.drop('processing')
+  const topic = onError.deadLetter
+  return thrown => task.deadLetter(topic, { code, reason: reasonOf(thrown), node, attempts: 1, firstFailure: task.now() })
+}
+
+/** The dead letter topics of a policy, as a fact of its node. */
+export function deadLettersOf(onError: OnError | undefined): { deadLetters?: readonly string[] } {
+  return typeof onError === 'object' ? { deadLetters: Object.freeze([onError.deadLetter]) } : {}
+}

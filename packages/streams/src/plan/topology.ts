@@ -1,0 +1,144 @@
+import { createHash } from 'node:crypto'
+import type { Node } from '../contract/node.ts'
+import type { StoreSpec } from '../contract/task.ts'
+import { RiachoError } from '../errors.ts'
+import { isStream, type Stream } from '../stream.ts'
+import { cut, type SubTopology } from './cut.ts'
+import { checkName } from './node.ts'
+
+const mark = Symbol.for('riacho.topology')
+
+/** A checked, frozen plan: print it, compare it, test it, run it. */
+export interface Topology {
+  readonly id: string
+  /** All nodes, parents before children. */
+  readonly nodes: readonly Node[]
+  /** Children of a node in the order in which they were declared. */
+  readonly children: ReadonlyMap<Node, readonly Node[]>
+  /** `rekey`s whose topic no keyed operator needs: they only select the key. */
+  readonly unmoved: ReadonlySet<Node>
+  /** Nodes that are asked for `previous`. */
+  readonly asked: ReadonlySet<Node>
+  /** Asynchronous nodes whose results must leave in input order, because something after them depends on time. */
+  readonly ordered: ReadonlySet<Node>
+  /** Nodes from which a stage in the same task writes dead letters. */
+  readonly origins: ReadonlySet<Node>
+  readonly stores: ReadonlyMap<string, StoreSpec>
+  readonly subTopologies: readonly SubTopology[]
+  /** Equal for equal plans: kinds, labels, topics, stores and edges. */
+  readonly fingerprint: string
+  readonly [mark]: true
+}
+
+/**
+ * Makes a topology of the ends of its streams; what leads to no end is not part of it. `id` names the application: its consumer group and the prefix of its topics.
+ * Throws `RIACHO_NAME`, `RIACHO_NOT_A_PLAN`.
+ *
+ * @example
+ * export default topology('orders', orders.pipe(count('orders-per-client'), toStream(), to('counts')))
+ */
+export function topology(id: string, ...ends: readonly Stream<unknown>[]): Topology {
+  return draw(id, ends.map(end => {
+    if (!isStream(end)) throw new RiachoError('RIACHO_NOT_A_PLAN', `topology '${id}': an end is not a Stream: give it what pipe() of a Stream returned`)
+    return end.node
+  }), false)
+}
+
+/** The same plan with all its tasks in one sub-topology, as Kafka Streams' `TopologyTestDriver` runs it. */
+export function asOneTask(plan: Topology): Topology {
+  const leaves = plan.nodes.filter(node => (plan.children.get(node) ?? []).length === 0)
+  return draw(plan.id, leaves, true)
+}
+
+/** Whether a value is a topology, made by any copy of this package. */
+export function isTopology(value: unknown): value is Topology {
+  return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[mark] === true
+}
+
+function draw(id: string, ends: readonly Node[], whole: boolean): Topology {
+  checkName(id, 'topology')
+  if (ends.length === 0) throw new RiachoError('RIACHO_NOT_A_PLAN', `topology '${id}' has no ends: give it the streams to run`)
+  const nodes = reachable(ends)
+  const children = new Map<Node, Node[]>(nodes.map(node => [node, []]))
+  for (const node of nodes) for (const parent of node.parents) children.get(parent)!.push(node)
+  for (const list of children.values()) list.sort((a, b) => a.created - b.created)
+  const unmoved = new Set(nodes.filter(node => node.repartition?.optional === true && !leadsTo(node, children, child => child.keyed === true)))
+  const asked = whoIsAsked(nodes)
+  const stores = storesOf(nodes, asked)
+  checkTopics(nodes, unmoved)
+  const ordered = new Set(nodes.filter(node => node.async !== undefined && (node.async.order === 'partition' || (node.async.order === undefined && leadsTo(node, children, child => child.timed === true)))))
+  const origins = new Set(nodes.filter(node => node.deadLetters !== undefined || leadsTo(node, children, child => child.deadLetters !== undefined)))
+  return Object.freeze({
+    id,
+    nodes,
+    children,
+    unmoved,
+    asked,
+    ordered,
+    origins,
+    stores,
+    subTopologies: cut({ id, nodes, unmoved, asked, whole }),
+    fingerprint: fingerprint(nodes),
+    [mark]: true as const,
+  })
+}
+
+function reachable(ends: readonly Node[]): readonly Node[] {
+  const seen = new Set<Node>()
+  const walk = (node: Node): void => {
+    if (seen.has(node)) return
+    for (const parent of node.parents) walk(parent)
+    seen.add(node)
+  }
+  for (const end of ends) walk(end)
+  return Object.freeze([...seen])
+}
+
+/** Whether a node after `node` in the same task satisfies `wanted`; data that moves through a topic is another task's. */
+function leadsTo(node: Node, children: ReadonlyMap<Node, readonly Node[]>, wanted: (child: Node) => boolean): boolean {
+  return (children.get(node) ?? []).some(child => wanted(child) || (child.repartition === undefined && leadsTo(child, children, wanted)))
+}
+
+function whoIsAsked(nodes: readonly Node[]): ReadonlySet<Node> {
+  const asked = new Set<Node>()
+  for (const node of [...nodes].reverse()) {
+    if (node.asksPrevious || (node.forwardsPrevious && asked.has(node))) for (const parent of node.parents) asked.add(parent)
+  }
+  return asked
+}
+
+function storesOf(nodes: readonly Node[], asked: ReadonlySet<Node>): ReadonlyMap<string, StoreSpec> {
+  const stores = new Map<string, StoreSpec>()
+  for (const node of nodes) {
+    for (const spec of [...(node.stores ?? []), ...(asked.has(node) ? (node.storesWhenAsked ?? []) : [])]) {
+      const found = stores.get(spec.name)
+      if (found !== undefined && found !== spec) throw new RiachoError('RIACHO_NAME', `two stores are named '${spec.name}': name one of them otherwise, or share one spec`, { place: { node: node.label } })
+      stores.set(spec.name, spec)
+    }
+  }
+  return stores
+}
+
+function checkTopics(nodes: readonly Node[], unmoved: ReadonlySet<Node>): void {
+  const names = new Set<string>()
+  for (const node of nodes) {
+    if (node.repartition === undefined || unmoved.has(node)) continue
+    if (names.has(node.repartition.name)) throw new RiachoError('RIACHO_NAME', `two repartitions are named '${node.repartition.name}': name one of them otherwise`, { place: { node: node.label } })
+    names.add(node.repartition.name)
+  }
+  const connectors = new Map<string, Node>()
+  for (const node of nodes) {
+    const name = node.source?.connector?.name
+    if (name === undefined) continue
+    if (connectors.has(name)) throw new RiachoError('RIACHO_NAME', `two sources are named '${name}': read it once and use the stream twice, or name one otherwise`)
+    connectors.set(name, node)
+  }
+}
+
+function fingerprint(nodes: readonly Node[]): string {
+  const index = new Map(nodes.map((node, i) => [node, i]))
+  const lines = nodes.map(node =>
+    [node.kind, node.label, node.port ?? '', node.source?.topics.join() ?? '', (node.stores ?? []).map(spec => `${spec.name}:${spec.kind}`).join(), node.parents.map(parent => index.get(parent)).join()].join('|'),
+  )
+  return createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, 16)
+}

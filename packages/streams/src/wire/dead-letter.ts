@@ -1,0 +1,59 @@
+import type { Headers } from '../contract/record.ts'
+import type { Failure, Origin } from '../contract/task.ts'
+
+/** A record that was put aside, and why. `offset` is -1 for a record that the application had derived. */
+export interface DeadLetter {
+  readonly code: string
+  readonly reason: string
+  readonly node: string
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  /** Of the original record and of its first failure, epoch milliseconds. */
+  readonly timestamp: number
+  readonly firstFailure: number
+  readonly attempts: number
+  readonly original: { readonly key: Uint8Array | null; readonly value: Uint8Array | null; readonly headers: Headers }
+}
+
+/** Names of the headers: those of Kafka Streams (KIP-1034) where it has one. */
+const names = {
+  code: '__streams.errors.exception',
+  reason: '__streams.errors.message',
+  topic: '__streams.errors.topic',
+  partition: '__streams.errors.partition',
+  offset: '__streams.errors.offset',
+  node: '__riacho.errors.node',
+  timestamp: '__riacho.errors.timestamp',
+  firstFailure: '__riacho.errors.first-failure',
+  attempts: '__riacho.errors.attempts',
+} as const
+
+const ours = new Set<string>(Object.values(names))
+
+/** The headers of a dead letter: the original's, then those that say why. Earlier ones of ours are replaced. */
+export function deadLetterHeaders(origin: Origin, failure: Failure): Headers {
+  const facts: Record<keyof typeof names, string | number> = { ...failure, topic: origin.topic, partition: origin.partition, offset: origin.offset, timestamp: origin.timestamp }
+  return [
+    ...origin.headers.filter(([name]) => !ours.has(name)),
+    ...(Object.keys(names) as (keyof typeof names)[]).map(fact => [names[fact], Buffer.from(String(facts[fact]))] as const),
+  ]
+}
+
+/** Reads a record of a dead letter topic; facts that it does not have are empty, or -1. */
+export function readDeadLetter(key: Uint8Array | null, value: Uint8Array | null, headers: Headers): DeadLetter {
+  const found = new Map(headers.map(([name, raw]) => [name, raw === null ? '' : Buffer.from(raw).toString()]))
+  const number = (name: string): number => Number(found.get(name) ?? -1)
+  return {
+    code: found.get(names.code) ?? '',
+    reason: found.get(names.reason) ?? '',
+    node: found.get(names.node) ?? '',
+    topic: found.get(names.topic) ?? '',
+    partition: number(names.partition),
+    offset: number(names.offset),
+    timestamp: number(names.timestamp),
+    firstFailure: number(names.firstFailure),
+    attempts: number(names.attempts),
+    original: { key, value, headers: headers.filter(([name]) => !ours.has(name)) },
+  }
+}
