@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Datum } from './show.ts'
 
 /** A key selector and the serdes and name of what is grouped (FORMAT.md section 4). */
 export interface GroupSpec {
@@ -75,8 +76,8 @@ export interface LogRecord {
 /** An input of a case. */
 export interface InputSpec {
   readonly topic: string
-  readonly key: unknown
-  readonly value?: unknown
+  readonly key: Datum
+  readonly value?: Datum
   readonly valueHex?: string
   readonly ts: number
   readonly headers?: TextHeaders

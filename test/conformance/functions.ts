@@ -1,11 +1,11 @@
-import { isWindowed, Missing, num, show } from './show.ts'
+import { type Datum, isWindowed, Missing, num, show } from './show.ts'
 
 /** A function of a key and a value, as FORMAT.md section 5 has them. */
-export type OfRecord<R> = (key: unknown, value: unknown) => R
+export type OfRecord<R> = (key: Datum, value: Datum) => R
 /** An aggregator: the key, the value and the aggregate so far. */
-export type Adder = (key: unknown, value: unknown, sum: unknown) => unknown
+export type Adder = (key: Datum, value: Datum, sum: Datum) => Datum
 /** A reducer: the older value and the newer one. */
-export type Combine = (older: unknown, newer: unknown) => unknown
+export type Combine = (older: Datum, newer: Datum) => Datum
 type Table<F> = Readonly<Record<string, (argument: string) => F>>
 
 /** Makes functions from `name` or `name:ARGUMENT`; a name that nobody knows is {@link Missing}. */
@@ -19,15 +19,15 @@ function from<F>(kind: string, table: Table<F>): (text: string) => F {
   }
 }
 
-const notNull = (value: unknown): boolean => value !== null && value !== undefined
+const notNull = (value: Datum): boolean => value !== null && value !== undefined
 /** Null stays null; anything else is mapped. */
 const over =
-  (map: (value: unknown) => unknown): OfRecord<unknown> =>
+  (map: (value: Datum) => Datum): OfRecord<Datum> =>
   (_key, value) =>
     notNull(value) ? map(value) : null
-const firstUnit = (value: unknown): string | null => (notNull(value) && show(value) !== '' ? show(value).charAt(0) : null)
-const joined = (value: unknown, sum: unknown): string => (sum === null || sum === '' ? show(value) : `${show(sum)}+${show(value)}`)
-const sizeOf = (value: unknown): number => (notNull(value) ? show(value).length : 0)
+const firstUnit = (value: Datum): string | null => (notNull(value) && show(value) !== '' ? show(value).charAt(0) : null)
+const joined = (value: Datum, sum: Datum): string => (sum === null || sum === '' ? show(value) : `${show(sum)}+${show(value)}`)
+const sizeOf = (value: Datum): number => (notNull(value) ? show(value).length : 0)
 
 /** Predicates of (key, value). */
 export const predicate = from<OfRecord<boolean>>('predicate', {
@@ -45,7 +45,7 @@ export const predicate = from<OfRecord<boolean>>('predicate', {
 })
 
 /** Value mappers of (key, value). */
-export const valueMapper = from<OfRecord<unknown>>('value mapper', {
+export const valueMapper = from<OfRecord<Datum>>('value mapper', {
   identity: () => (_, v) => v,
   upper: () => over(v => show(v).toUpperCase()),
   append: x => over(v => show(v) + x),
@@ -62,7 +62,7 @@ export const valueMapper = from<OfRecord<unknown>>('value mapper', {
 })
 
 /** Key selectors of (key, value). */
-export const keySelector = from<OfRecord<unknown>>('key selector', {
+export const keySelector = from<OfRecord<Datum>>('key selector', {
   key: () => k => k,
   value: () => over(show),
   valueFirstChar: () => (_, v) => firstUnit(v),
@@ -73,18 +73,18 @@ export const keySelector = from<OfRecord<unknown>>('key selector', {
   lengthKey: () => over(v => String(show(v).length)),
   lengthLong: () => over(v => show(v).length),
   windowLabel: () => k => show(k),
-  unwindow: () => k => (isWindowed(k) ? k.key : null),
+  unwindow: () => k => (isWindowed(k) ? (k.key as Datum) : null),
   windowStart: () => k => (isWindowed(k) ? k.start : null),
 })
 
 /** One value to any number of values. */
-export const flatValueMapper = from<OfRecord<readonly unknown[]>>('flat value mapper', {
+export const flatValueMapper = from<OfRecord<readonly Datum[]>>('flat value mapper', {
   words: () => (_, v) => (notNull(v) ? show(v).split(' ').filter(Boolean) : []),
   repeat: n => (_, v) => (notNull(v) ? Array.from({ length: Number(n) }, (_, i) => `${show(v)}#${i}`) : []),
 })
 
 /** One record to any number of [key, value]. */
-export const flatMapper = from<OfRecord<readonly (readonly [unknown, unknown])[]>>('flat mapper', {
+export const flatMapper = from<OfRecord<readonly (readonly [Datum, Datum])[]>>('flat mapper', {
   charsAsKeys: () => (_, v) =>
     notNull(v)
       ? show(v)
@@ -95,7 +95,7 @@ export const flatMapper = from<OfRecord<readonly (readonly [unknown, unknown])[]
 })
 
 /** Initial values of aggregates. */
-export const initial = from<() => unknown>('initial value', {
+export const initial = from<() => Datum>('initial value', {
   empty: () => () => '',
   zero: () => () => 0,
   null: () => () => null,
@@ -117,8 +117,8 @@ export const aggregator = from<Adder>('aggregator', {
   sumNullAtZero: () => (_, v, a) => nullAtZero(num(a) + num(v)),
 })
 
-const greater = (a: unknown, b: unknown): boolean => (typeof a === 'number' ? num(b) > a : show(b) > show(a))
-const sameStart = (a: unknown, b: unknown): boolean => show(b) !== '' && show(a).startsWith(show(b).charAt(0))
+const greater = (a: Datum, b: Datum): boolean => (typeof a === 'number' ? num(b) > a : show(b) > show(a))
+const sameStart = (a: Datum, b: Datum): boolean => show(b) !== '' && show(a).startsWith(show(b).charAt(0))
 
 /** Reducers. */
 export const reducer = from<Combine>('reducer', {
@@ -133,7 +133,7 @@ export const reducer = from<Combine>('reducer', {
 })
 
 /** The integer after the last "@" of the value, else the record's own timestamp. */
-export function timestampAfterAt(value: unknown, record: { readonly timestamp: number }): number {
+export function timestampAfterAt(value: Datum, record: { readonly timestamp: number }): number {
   const text = notNull(value) ? show(value) : ''
   const found = /^-?[0-9]{1,12}$/.exec(text.slice(text.lastIndexOf('@') + 1))
   return text.includes('@') && found !== null ? Number(found[0]) + 0 : record.timestamp

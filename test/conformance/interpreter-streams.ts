@@ -1,38 +1,22 @@
-import {
-  branch,
-  filter,
-  filterNot,
-  flatMap,
-  flatMapValues,
-  map,
-  mapValues,
-  merge,
-  repartition,
-  type StreamRecord,
-  selectKey,
-  tap,
-  to,
-  topic,
-} from '@riacho/streams'
+import { branch, filter, filterNot, flatMap, flatMapValues, map, mapValues, merge, repartition, tap, to, topic } from '@riacho/streams'
 import type { NodeSpec } from './case.ts'
 import { flatMapper, flatValueMapper, keySelector, predicate, timestampAfterAt, valueMapper } from './functions.ts'
-import { type Draw, type Drawing, field, type Records, serdesOf } from './interpreter-drawing.ts'
-import { Missing, show } from './show.ts'
+import { choosing, type Draw, type Drawing, field, type Message, type Records, serdesOf } from './interpreter-drawing.ts'
+import { type Datum, Missing, show } from './show.ts'
 
 type Operator = (stream: Records) => Records
-type Message = StreamRecord<unknown, unknown>
 
 /** An operator of one stream that leaves the key as it is. */
 const keepsKey =
   (make: (node: NodeSpec) => Operator): Draw =>
   (node, drawing) =>
-    drawing.put(node.id, make(node)(drawing.records(node.from[0])), drawing.rekeyed(node.from[0]))
+    drawing.put(node.id, make(node)(drawing.input(node)), drawing.scattered(node.from[0]))
 
 /** An operator of one stream after which equal keys may be anywhere. */
 const changesKey =
   (make: (node: NodeSpec) => Operator): Draw =>
   (node, drawing) =>
-    drawing.put(node.id, make(node)(drawing.records(node.from[0])), true)
+    drawing.put(node.id, make(node)(drawing.input(node)), true)
 
 const extractors: Readonly<Record<string, object>> = {
   skipInvalid: { invalidTimestamp: 'skip' },
@@ -56,33 +40,33 @@ function drawSource(node: NodeSpec, drawing: Drawing): void {
 }
 
 function drawSplit(node: NodeSpec, drawing: Drawing): void {
-  const rekeyed = drawing.rekeyed(node.from[0])
+  const scattered = drawing.scattered(node.from[0])
   const branches = node.branches ?? []
   const tests = branches.map(({ predicate: text }, i) => {
     const holds = predicate(text)
-    return [`branch${i}`, (value: unknown, record: Message) => holds(record.key, value)] as const
+    return [`branch${i}`, (value: Datum, record: Message) => holds(record.key, value)] as const
   })
-  const outputs: Readonly<Record<string, Records>> = branch(drawing.records(node.from[0]), Object.fromEntries(tests))
+  const outputs: Readonly<Record<string, Records>> = branch(drawing.input(node), Object.fromEntries(tests))
   const name = (i: number): string => `${node.id}:${branches[i]?.name}`
   tests.forEach(([output], i) => {
-    drawing.putOutput(name(i), outputs[output]!, rekeyed)
+    drawing.putOutput(name(i), outputs[output]!, scattered)
   })
-  if (typeof node.default === 'string') drawing.putOutput(`${node.id}:${node.default}`, outputs.rest!, rekeyed)
+  if (typeof node.default === 'string') drawing.putOutput(`${node.id}:${node.default}`, outputs.rest!, scattered)
 }
 
 function drawMerge(node: NodeSpec, drawing: Drawing): void {
-  const rekeyed = node.from.some(id => drawing.rekeyed(id))
-  drawing.put(node.id, merge(...node.from.map(id => drawing.records(id))), rekeyed)
+  const scattered = node.from.some(id => drawing.scattered(id))
+  drawing.put(node.id, merge(...node.from.map(id => drawing.records(id))), scattered)
 }
 
 function drawRepartition(node: NodeSpec, drawing: Drawing): void {
   const partitions = node.partitions === undefined ? {} : { partitions: node.partitions }
-  drawing.put(node.id, drawing.records(node.from[0]).pipe(repartition(field(node, 'name'), { ...serdesOf(node), ...partitions })))
+  drawing.put(node.id, drawing.input(node).pipe(repartition(field(node, 'name'), { ...serdesOf(node), ...partitions })))
 }
 
 function drawSink(node: NodeSpec, drawing: Drawing): void {
   const serdes = serdesOf(node)
-  const from = drawing.records(node.from[0])
+  const from = drawing.input(node)
   if (node.topic !== undefined) {
     drawing.sinks.set(node.topic, serdes)
     drawing.put(node.id, from.pipe(to(node.topic, serdes)))
@@ -104,31 +88,31 @@ export const streamOperators: Readonly<Record<string, Draw>> = {
   peek: keepsKey(() => stream => stream.pipe(tap(() => {}))),
   filter: keepsKey(node => {
     const holds = predicate(field(node, 'predicate'))
-    return stream => stream.pipe(filter((value: unknown, record: Message) => holds(record.key, value)))
+    return stream => stream.pipe(filter((value: Datum, record: Message) => holds(record.key, value)))
   }),
   filterNot: keepsKey(node => {
     const holds = predicate(field(node, 'predicate'))
-    return stream => stream.pipe(filterNot((value: unknown, record: Message) => holds(record.key, value)))
+    return stream => stream.pipe(filterNot((value: Datum, record: Message) => holds(record.key, value)))
   }),
   mapValues: keepsKey(node => {
     const mapped = valueMapper(field(node, 'map'))
-    return stream => stream.pipe(mapValues((value: unknown, record: Message) => mapped(record.key, value)))
+    return stream => stream.pipe(mapValues((value: Datum, record: Message) => mapped(record.key, value)))
   }),
   flatMapValues: keepsKey(node => {
     const mapped = flatValueMapper(field(node, 'map'))
-    return stream => stream.pipe(flatMapValues((value: unknown, record: Message) => mapped(record.key, value)))
+    return stream => stream.pipe(flatMapValues((value: Datum, record: Message) => mapped(record.key, value)))
   }),
   selectKey: changesKey(node => {
-    const by = keySelector(field(node, 'by'))
-    return stream => stream.pipe(selectKey((value: unknown, record: Message) => by(record.key, value)))
+    const chosen = choosing(field(node, 'by'))
+    return stream => stream.pipe(chosen)
   }),
   map: changesKey(node => {
     const key = keySelector(field(node, 'mapKey'))
     const mapped = valueMapper(field(node, 'mapValue'))
-    return stream => stream.pipe(map((value: unknown, record: Message) => [key(record.key, value), mapped(record.key, value)] as const))
+    return stream => stream.pipe(map((value: Datum, record: Message) => [key(record.key, value), mapped(record.key, value)] as const))
   }),
   flatMap: changesKey(node => {
     const mapped = flatMapper(field(node, 'map'))
-    return stream => stream.pipe(flatMap((value: unknown, record: Message) => mapped(record.key, value)))
+    return stream => stream.pipe(flatMap((value: Datum, record: Message) => mapped(record.key, value)))
   }),
 }

@@ -1,11 +1,12 @@
 import { type Topology, topology } from '@riacho/streams'
 import type { Case } from './case.ts'
 import { type Draw, Drawing } from './interpreter-drawing.ts'
+import { processOperators } from './interpreter-processors.ts'
 import { streamOperators } from './interpreter-streams.ts'
 import { tableOperators } from './interpreter-tables.ts'
 import { Missing } from './show.ts'
 
-const operators: Readonly<Record<string, Draw>> = { ...streamOperators, ...tableOperators }
+const operators: Readonly<Record<string, Draw>> = { ...streamOperators, ...tableOperators, ...processOperators }
 
 /** A case as a plan of Riacho, with what a reader of the results must know. */
 export interface Interpreted {

@@ -63,7 +63,7 @@ async function take(step: StepSpec, driver: TestDriver, drawing: Drawing): Promi
   if (serdes === undefined) throw new Error(`the case feeds ${topic}, which its topology does not read`)
   await driver.pipe(topic, {
     key: encoded(serdes.key, key),
-    value: valueHex === undefined ? encoded(serdes.value, value) : Buffer.from(valueHex, 'hex'),
+    value: valueHex === undefined ? encoded(serdes.value, value ?? null) : Buffer.from(valueHex, 'hex'),
     timestamp: ts,
     headers: (headers ?? []).map(([name, text]) => [name, text === null ? null : Buffer.from(text)] as const),
   })

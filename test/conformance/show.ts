@@ -1,5 +1,10 @@
 import type { Windowed } from '@riacho/streams'
 
+/** A key or value that is there: only the case knows its type. */
+export type Some = NonNullable<unknown>
+/** A key or value. */
+export type Datum = Some | null
+
 /** Whether this is the key of a window. */
 export const isWindowed = (value: unknown): value is Windowed<unknown> =>
   typeof value === 'object' && value !== null && 'key' in value && 'start' in value && 'end' in value
