@@ -35,7 +35,7 @@ export interface ErrorPlace {
   readonly topic?: string | undefined
   readonly partition?: number | undefined
   readonly offset?: number | undefined
-  readonly key?: string | undefined
+  readonly key?: unknown
 }
 
 /** The one error class of Riacho: a `code`, a message that says what to do, the `cause`, and where it applies node, topic, partition, offset and key. */

@@ -21,7 +21,7 @@ export interface RepartitionOptions<V> {
  */
 export function repartition<K, V>(
   name: string,
-  options: RepartitionOptions<V> & { readonly key?: Serde<NonNullable<K>> } = {},
+  options: RepartitionOptions<NoInfer<V>> & { readonly key?: Serde<NonNullable<NoInfer<K>>> } = {},
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, V>> {
   return operator(
     parent => moving(name, options.key ?? parent.key, options.value ?? parent.value, options.partitions, false),

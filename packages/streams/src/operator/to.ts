@@ -18,7 +18,7 @@ export interface ToOptions<K, V> extends Partial<Serdes<NonNullable<K>, NonNulla
  * @example
  * orders.pipe(filter(order => order.cents > 100_000), to('orders-large'))
  */
-export function to<K, V>(topic: string | ((record: StreamRecord<K, V>) => string), options: ToOptions<K, V> = {}): OperatorFunction<StreamRecord<K, V>, never> {
+export function to<K, V>(topic: string | ((record: StreamRecord<K, V>) => string), options: ToOptions<NoInfer<K>, NoInfer<V>> = {}): OperatorFunction<StreamRecord<K, V>, never> {
   return (source: Observable<StreamRecord<K, V>>): Observable<never> => {
     if (!isStream(source)) {
       throw new RiachoError('RIACHO_PLAN_ONLY', `to(${typeof topic === 'string' ? `'${topic}'` : 'f'}) exists in plans only: subscribe to the Observable, or draw the operator on a Stream`)

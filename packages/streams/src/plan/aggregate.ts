@@ -53,9 +53,9 @@ export function aggregation<K, V, R>(a: Aggregation<K, V, R>): OperatorFunction<
 }
 
 function opened<K, V, R>(a: Aggregation<K, V, R>, spec: StoreSpec<never>, deltas: boolean, task: Task, out: Emit<unknown>, asked: Asked): Emit<unknown> {
-  if (deltas) return aggregateTable(task, out as Emit<never>, asked, spec as StoreSpec<KeyValueStore<K, R>>, a.table!) as Emit<unknown>
-  if (a.window === undefined) return aggregateByKey(task, out as Emit<never>, asked, spec as StoreSpec<KeyValueStore<K, R>>, a.stream) as Emit<unknown>
-  return aggregateByWindow(task, out as Emit<never>, asked, spec as StoreSpec<WindowStore<K, R>>, a.window, a.stream) as Emit<unknown>
+  if (deltas) return aggregateTable(task, out as Emit<unknown> as never, asked, spec as StoreSpec<KeyValueStore<K, R>>, a.table!) as Emit<unknown>
+  if (a.window === undefined) return aggregateByKey(task, out as Emit<unknown> as never, asked, spec as StoreSpec<KeyValueStore<K, R>>, a.stream) as Emit<unknown>
+  return aggregateByWindow(task, out as Emit<unknown> as never, asked, spec as StoreSpec<WindowStore<K, R>>, a.window, a.stream) as Emit<unknown>
 }
 
 function keyOf(parent: Node, label: string): Serde<unknown> {

@@ -1,0 +1,192 @@
+import { RiachoError, type Topology } from '@riacho/streams/engine'
+import { mayFollow, type State } from './lifecycle.ts'
+import { Engine } from './loop/engine.ts'
+import type { AppMetrics } from './observe/metrics.ts'
+import { type AppOptions, type Settings, settings } from './options.ts'
+
+/** A running topology. */
+export interface App {
+  readonly state: State
+  /** Creates topics, joins, restores. Resolves when it runs; rejects with the reason when it cannot. */
+  start(): Promise<void>
+  /** Finishes what is in work, commits, leaves the group. */
+  stop(): Promise<void>
+  /** Resolves when it has stopped, rejects with the error that stopped it. */
+  readonly done: Promise<void>
+  /** Resolves when all input there is has been processed and committed. */
+  untilEnd(): Promise<void>
+  metrics(): AppMetrics
+}
+
+/** Makes an application of a topology. Nothing runs before `start()`. */
+export function app(topology: Topology, options: AppOptions): App {
+  return new Application(topology, settings(options))
+}
+
+/** Longest wait for input before the loop looks at its clock again. */
+const pollMs = 50
+/** How often the lag is asked for. */
+const lagMs = 500
+
+class Application implements App {
+  readonly done: Promise<void>
+  readonly #engine: Engine
+  readonly #settings: Settings
+  #state: State = 'CREATED'
+  #work: { run: () => Promise<void>; resolve: () => void; reject: (error: unknown) => void }[] = []
+  #looping = false
+  #stopping = false
+  #settle!: { resolve: () => void; reject: (error: unknown) => void }
+  #lag: AppMetrics['lag'] = []
+  #lagAsked = 0
+
+  constructor(topology: Topology, all: Settings) {
+    this.#settings = all
+    this.#engine = new Engine(topology, all)
+    this.done = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject }
+    })
+    this.done.catch(() => {})
+  }
+
+  get state(): State {
+    return this.#state
+  }
+
+  async start(): Promise<void> {
+    if (this.#state !== 'CREATED') throw new RiachoError('RIACHO_STATE', `an application starts once; this one is ${this.#state}: make another`)
+    this.#enter('REBALANCING')
+    try {
+      await this.#engine.join(
+        work => this.#between(work),
+        error => this.#settings.log({ level: 'warn', message: 'partitions lost', reason: String(error) }),
+      )
+    } catch (error) {
+      await this.#failed(error)
+      throw error
+    }
+    this.#enter('RUNNING')
+    this.#looping = true
+    void this.#loop()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true
+    this.#engine.wake()
+    if (!this.#looping && this.#state !== 'NOT_RUNNING' && this.#state !== 'ERROR') await this.#finished()
+    await this.done
+  }
+
+  async untilEnd(): Promise<void> {
+    for (;;) {
+      let ended = false
+      const look = this.#between(async () => {
+        await this.#engine.commitDue(true)
+        ended = await this.#engine.atEnd()
+      })
+      await Promise.race([look, this.done])
+      if (ended) return
+      if (this.#state !== 'RUNNING' && this.#state !== 'REBALANCING') return this.done
+      await this.#settings.clock.sleep(20)
+    }
+  }
+
+  metrics(): AppMetrics {
+    const { counters, tasks } = this.#engine
+    return {
+      state: this.#state,
+      recordsIn: counters.recordsIn,
+      recordsOut: counters.recordsOut,
+      deadLetters: counters.deadLetters,
+      deadLettersByTopic: { ...counters.deadLettersByTopic },
+      dropped: { ...counters.dropped },
+      commits: counters.commits,
+      commitSeconds: counters.commitSeconds,
+      recoveries: counters.recoveries,
+      held: tasks.reduce((sum, task) => sum + task.held, 0),
+      bufferedBytes: tasks.reduce((sum, task) => sum + task.producer.bufferedBytes + task.inputs.reduce((bytes, input) => bytes + input.bytes, 0), 0),
+      lag: this.#lag,
+      nodes: { ...counters.nodes },
+    }
+  }
+
+  /** Runs `work` between two steps of the loop, or at once while it does not run. */
+  #between(work: () => Promise<void>): Promise<void> {
+    if (!this.#looping) return work()
+    return new Promise((resolve, reject) => {
+      this.#work.push({ run: work, resolve, reject })
+      this.#engine.wake()
+    })
+  }
+
+  async #loop(): Promise<void> {
+    const engine = this.#engine
+    try {
+      let busy = false
+      while (!this.#stopping) {
+        await this.#betweens()
+        await engine.fetch(busy ? 0 : pollMs)
+        const taken = engine.process(1000, performance.now() + this.#settings.limits.turnMs)
+        engine.punctuate()
+        if (engine.failure !== undefined) throw engine.failure
+        await engine.commitDue(false)
+        await this.#askLag()
+        busy = taken > 0
+        // Promises of stages, timers and sockets come to their turn.
+        if (busy) await new Promise(resolve => setImmediate(resolve))
+      }
+      await this.#finished()
+    } catch (error) {
+      await this.#failed(error)
+    }
+  }
+
+  async #betweens(): Promise<void> {
+    for (let work = this.#work.shift(); work !== undefined; work = this.#work.shift()) {
+      try {
+        await work.run()
+        work.resolve()
+      } catch (error) {
+        work.reject(error)
+        throw error
+      }
+    }
+  }
+
+  async #askLag(): Promise<void> {
+    const now = this.#settings.clock.now()
+    if (now - this.#lagAsked < lagMs) return
+    this.#lagAsked = now
+    this.#lag = await this.#engine.lag()
+  }
+
+  async #finished(): Promise<void> {
+    this.#enter('PENDING_SHUTDOWN')
+    try {
+      await this.#betweens()
+      await this.#engine.commitDue(true)
+      this.#looping = false
+      await this.#engine.close()
+    } catch (error) {
+      return this.#failed(error)
+    }
+    this.#enter('NOT_RUNNING')
+    this.#settle.resolve()
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    this.#looping = false
+    this.#enter('PENDING_ERROR')
+    this.#settings.log({ level: 'error', message: error instanceof Error ? error.message : String(error), code: (error as { code?: unknown }).code })
+    for (const work of this.#work.splice(0)) work.reject(error)
+    await this.#engine.close().catch(() => {})
+    this.#enter('ERROR')
+    this.#settle.reject(error)
+  }
+
+  #enter(state: State): void {
+    if (!mayFollow(this.#state, state)) throw new RiachoError('RIACHO_STATE', `from ${this.#state} to ${state} is no way that an application goes`)
+    this.#state = state
+    this.#settings.log({ level: 'info', message: `state ${state}`, state })
+  }
+}

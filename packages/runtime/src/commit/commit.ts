@@ -1,0 +1,101 @@
+import {
+  type CommittedOffset,
+  encodeCommitMetadata,
+  internal,
+  type Membership,
+  metadataCharactersMax,
+  RiachoError,
+  type Topology,
+} from '@riacho/streams/engine'
+import type { Settings } from '../options.ts'
+import type { ConnectorReader } from '../task/connector.ts'
+import type { EngineTask } from '../task/task.ts'
+
+/** What a commit needs beside its task. */
+export interface CommitContext {
+  readonly plan: Topology
+  readonly settings: Settings
+  readonly member: Membership
+  readonly connectors: readonly ConnectorReader[]
+  /** Most milliseconds to wait for asynchronous work. */
+  readonly drainMs: number
+}
+
+/** Asynchronous work did not finish in time: the task must go back to its last commit. */
+export class DrainTimeout extends Error {
+  override readonly name = 'DrainTimeout'
+}
+
+/**
+ * Commits one task. Nothing is fed to it and no punctuator runs meanwhile. A failure at one step stops the steps after it.
+ *
+ * 1. Drain: asynchronous stages in topological order, until a pass hands on nothing and holds nothing. What they hand on may reach stages further down.
+ *    Past the deadline the work is given up by the caller ({@link DrainTimeout}).
+ * 2. Sinks are flushed by then: a stage holds a record until its sink has made it durable.
+ * 3. Flush the producer: outputs, repartitions, dead letters; then, at least once, the changelog, which goes on the wire only after everything that its changes
+ *    caused is durable. Else a restored `distinct` could drop a record whose effect was lost.
+ * 4. Commit offsets, with the partition's time and, if kept, the operators' stream times; exactly once all of 3 and 4, and connectors' positions, are one transaction.
+ * 5. Checkpoint: stores forget what an abort would need, connectors learn that their position is covered.
+ */
+export async function commit(task: EngineTask, context: CommitContext): Promise<void> {
+  const { settings, member } = context
+  await drain(task, context.drainMs, settings)
+  writePositions(task, context)
+  const offsets = offsetsOf(task, settings)
+  if (settings.exactlyOnce) {
+    await task.producer.sendOffsets(member, offsets)
+    await task.producer.commit()
+  } else {
+    await task.producer.flush()
+    await task.changelog.flush()
+    await member.commit(offsets)
+  }
+  for (const store of task.stores.values()) store.committed()
+  task.dirty = false
+  for (const reader of context.connectors) await reader.committed(reader.input.mark)
+}
+
+async function drain(task: EngineTask, drainMs: number, { clock }: Settings): Promise<void> {
+  if (task.held === 0) return failIfStopped(task)
+  const over = new AbortController()
+  let late = false
+  const deadline = clock.sleep(drainMs, over.signal).then(() => {
+    late = !over.signal.aborted
+  })
+  try {
+    while (task.held > 0) {
+      const busy = task.stages.filter(stage => stage.size > 0)
+      for (const stage of busy) stage.flush()
+      await Promise.race([...busy.map(stage => stage.progress()), deadline])
+      failIfStopped(task)
+      if (late) throw new DrainTimeout(`asynchronous work of task ${task.id} was not done ${drainMs} ms after a commit asked for it`)
+    }
+  } finally {
+    over.abort()
+  }
+}
+
+function failIfStopped(task: EngineTask): void {
+  if (task.failure !== undefined) throw task.failure
+}
+
+/** Positions of replayable and acknowledged connectors are records of a compacted topic, in the same flush or transaction as the outputs. */
+function writePositions(task: EngineTask, { plan, connectors }: CommitContext): void {
+  for (const { input, partition } of connectors) {
+    if (input.mark === undefined) continue
+    task.producer.partition({ topic: internal.positions(plan.id, input.name), partition: input.at.partition }).append(task.now(), partition, input.mark)
+  }
+}
+
+function offsetsOf(task: EngineTask, settings: Settings): readonly CommittedOffset[] {
+  const times = new Map<string, number>()
+  if (settings.keepStreamTime) for (const [label, clock] of task.times) if (clock.time >= 0) times.set(label, clock.time)
+  return task.inputs.map(input => {
+    const metadata = encodeCommitMetadata(input.partitionTime, times)
+    if (metadata.length > metadataCharactersMax) {
+      throw new RiachoError('RIACHO_OPTION', `keepStreamTime needs ${metadata.length} characters of commit metadata, and the broker takes ${metadataCharactersMax}: shorten the names of windowed operators`)
+    }
+    return { ...input.at, offset: input.position, metadata }
+  })
+}
+

@@ -1,0 +1,5 @@
+export { type App, app } from './app.ts'
+export { type State, transitions } from './lifecycle.ts'
+export { Engine } from './loop/engine.ts'
+export type { AppMetrics } from './observe/metrics.ts'
+export { type AppEvent, type AppOptions, type Limits, settings } from './options.ts'

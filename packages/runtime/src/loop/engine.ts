@@ -1,0 +1,286 @@
+import {
+  type CommittedOffset,
+  type Fetcher,
+  internal,
+  type Membership,
+  partitionCounts,
+  RiachoError,
+  type SubTopology,
+  taskCount,
+  type TopicPartition,
+  type TopicSpec,
+  type Topology,
+} from '@riacho/streams/engine'
+import { commit, DrainTimeout } from '../commit/commit.ts'
+import { Counters } from '../observe/counters.ts'
+import type { Settings } from '../options.ts'
+import { type OpenContext, type OpenTask, openTask } from '../task/open.ts'
+import type { EngineTask } from '../task/task.ts'
+import { internalTopics } from './topics.ts'
+
+/** Tasks and what feeds them, driven from outside one step at a time: by the loop of an application, or by a test driver. */
+export class Engine {
+  readonly plan: Topology
+  readonly settings: Settings
+  readonly counters = new Counters()
+  readonly #open = new Map<string, OpenTask>()
+  readonly #fetcher: Fetcher
+  #member: Membership | undefined
+  #context: OpenContext | undefined
+  #wake: () => void = () => {}
+
+  constructor(plan: Topology, settings: Settings) {
+    this.plan = plan
+    this.settings = settings
+    this.#fetcher = settings.broker.fetcher({ isolation: 'read_committed' })
+  }
+
+  get tasks(): readonly EngineTask[] {
+    return [...this.#open.values()].map(open => open.task)
+  }
+
+  /** Finds out partitions, creates the topics that the application owns, and joins the group. `between` runs assignments between the loop's steps. */
+  async join(between: (work: () => Promise<void>) => Promise<void>, lost: (error: unknown) => void): Promise<void> {
+    const { broker } = this.settings
+    const connectors = new Map<string, readonly string[]>()
+    for (const node of this.plan.nodes) {
+      const connector = node.source?.connector
+      if (connector === undefined) continue
+      if (this.settings.exactlyOnce && connector.positions === 'acknowledged') {
+        this.settings.log({ level: 'warn', message: `source ${connector.name} is acknowledged after the commit: what it reads is at least once` })
+      }
+      connectors.set(connector.name, await connector.partitions())
+    }
+    const counts = await this.#counts(connectors)
+    this.#context = { plan: this.plan, settings: this.settings, counters: this.counters, counts, connectors, wake: () => this.wake() }
+    this.#wake = () => this.#fetcher.wake()
+    const topics = [...new Set(this.plan.subTopologies.flatMap(part => part.topics))]
+    this.#member = await broker.join(
+      { group: this.plan.id, topics },
+      {
+        assigned: partitions => between(() => this.assign(partitions)),
+        revoked: partitions => between(() => this.revoke(partitions)),
+        lost: (partitions, reason) => {
+          void between(() => this.#closeAll(this.#tasksOf(partitions)))
+          lost(reason)
+        },
+      },
+    )
+  }
+
+  async #counts(connectors: ReadonlyMap<string, readonly string[]>): Promise<ReadonlyMap<string, number>> {
+    const { broker } = this.settings
+    const external = new Set(this.plan.nodes.flatMap(node => node.source?.topics ?? []))
+    const outputs = new Set(this.plan.nodes.flatMap(node => [...(typeof node.sink?.topic === 'string' ? [node.sink.topic] : []), ...(node.deadLetters ?? [])]))
+    const known = await broker.admin.partitions([...external, ...outputs])
+    const missing = [...external, ...outputs].filter(topic => !known.has(topic))
+    if (missing.length > 0) throw new RiachoError('RIACHO_TOPIC_MISSING', `the broker has no topic ${missing.join(', ')}: create it first`, { place: { topic: missing[0] } })
+    const positions = [...connectors].map(([name, partitions]) => [internal.positions(this.plan.id, name), partitions.length] as const)
+    const counts = new Map(partitionCounts(this.plan, new Map([...known, ...positions])))
+    const specs = internalTopics(this.plan, counts)
+    await broker.admin.createTopics(specs)
+    await this.#checkInternal(specs)
+    for (const spec of specs) counts.set(spec.name, spec.partitions)
+    return counts
+  }
+
+  async #checkInternal(specs: readonly TopicSpec[]): Promise<void> {
+    const found = await this.settings.broker.admin.partitions(specs.map(spec => spec.name))
+    for (const { name, partitions } of specs) {
+      const actual = found.get(name)
+      if (actual !== partitions) {
+        throw new RiachoError('RIACHO_TOPIC_PARTITIONS', `internal topic ${name} has ${actual ?? 'no'} partitions and needs ${partitions}: its source changed; move the data under a new application id`, { place: { topic: name } })
+      }
+    }
+  }
+
+  /** Opens the tasks of these partitions. */
+  async assign(partitions: readonly TopicPartition[]): Promise<void> {
+    for (const [part, partition] of this.#partsOf(partitions)) {
+      const id = `${part.index}_${partition}`
+      if (!this.#open.has(id)) await this.#start(part, partition)
+    }
+  }
+
+  async #start(part: SubTopology, partition: number): Promise<void> {
+    const open = await openTask(part, partition, this.#context!)
+    this.#open.set(open.task.id, open)
+    for (const input of open.task.inputs) if (input.name === input.at.topic) this.#fetcher.add(input.at, input.position)
+  }
+
+  /** Commits and closes the tasks of these partitions; asynchronous work has until the hand-over's deadline. */
+  async revoke(partitions: readonly TopicPartition[]): Promise<void> {
+    const going = this.#tasksOf(partitions)
+    for (const open of going) await this.#commit(open, this.settings.limits.revokeDrainMs)
+    await this.#closeAll(going)
+  }
+
+  /** Fetches for at most `maxWait` milliseconds and queues what came. */
+  async fetch(maxWait: number): Promise<void> {
+    for (const { readers } of this.#open.values()) for (const reader of readers) reader.fill()
+    const { queueBytesMax } = this.settings.limits
+    for (const { task } of this.#open.values()) {
+      for (const input of task.inputs) {
+        if (input.paused && input.bytes < queueBytesMax / 2) {
+          input.paused = false
+          this.#fetcher.resume(input.at)
+        }
+      }
+    }
+    for (const batches of await this.#fetcher.poll(maxWait)) {
+      const input = this.#inputOf(batches)
+      if (input === undefined) {
+        batches.release()
+        continue
+      }
+      input.add(batches)
+      if (input.bytes >= queueBytesMax) {
+        input.paused = true
+        this.#fetcher.pause(input.at)
+      }
+    }
+  }
+
+  #inputOf({ topic, partition }: TopicPartition): EngineTask['inputs'][number] | undefined {
+    for (const { task } of this.#open.values()) {
+      if (task.partition !== partition) continue
+      const found = task.inputs.find(input => input.at.topic === topic)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+
+  /** Runs all tasks in turn, at most `recordsMax` records each time, until there is nothing to do or `until` (performance.now) has passed. Returns how many records were taken. */
+  process(recordsMax: number, until: number): number {
+    let total = 0
+    for (;;) {
+      let taken = 0
+      for (const { task } of this.#open.values()) {
+        const now = task.run(recordsMax, until)
+        if (now > 0) task.punctuate('stream')
+        taken += now
+      }
+      total += taken
+      if (taken === 0 || performance.now() >= until) return total
+    }
+  }
+
+  /** Calls the wall-clock punctuators that are due. */
+  punctuate(): void {
+    for (const { task } of this.#open.values()) task.punctuate('wall')
+  }
+
+  /** Commits the tasks whose time has come, or whose buffers are full; all that have something to commit when `all`. */
+  async commitDue(all: boolean): Promise<void> {
+    const { clock, commitIntervalMs, limits } = this.settings
+    for (const open of [...this.#open.values()]) {
+      const { task } = open
+      if (!task.dirty && task.held === 0) continue
+      const pressed = task.uncommitted > limits.uncommittedWritesMax || task.changelog.bufferedBytes > limits.producerBytesMax
+      if (all || pressed || clock.now() - task.lastCommit >= commitIntervalMs) await this.#commit(open, limits.commitDrainMs)
+      else if (task.producer.bufferedBytes > limits.producerBytesMax) await task.producer.flush()
+    }
+  }
+
+  /** The error of a task that stopped. */
+  get failure(): unknown {
+    for (const { task } of this.#open.values()) if (task.failure !== undefined) return task.failure
+    return undefined
+  }
+
+  wake(): void {
+    this.#wake()
+  }
+
+  /** Whether every input has been read to its end and everything is committed. */
+  async atEnd(): Promise<boolean> {
+    for (const { task, readers } of this.#open.values()) {
+      if (task.dirty || task.held > 0 || task.inputs.some(input => !input.empty)) return false
+      for (const reader of readers) if (!(await reader.atEnd())) return false
+      const topics = task.inputs.filter(input => input.name === input.at.topic)
+      const ends = await this.settings.broker.admin.offsets(topics.map(input => input.at))
+      if (topics.some((input, i) => input.position < (ends[i]?.lastStable ?? 0))) return false
+    }
+    return true
+  }
+
+  /** What is left to read, by input. */
+  async lag(): Promise<readonly { topic: string; partition: number; records: number }[]> {
+    const lags: { topic: string; partition: number; records: number }[] = []
+    for (const { task, readers } of this.#open.values()) {
+      for (const reader of readers) lags.push({ topic: reader.input.name, partition: reader.input.at.partition, records: await reader.lag() })
+      const topics = task.inputs.filter(input => input.name === input.at.topic)
+      const ends = await this.settings.broker.admin.offsets(topics.map(input => input.at))
+      topics.forEach((input, i) => {
+        lags.push({ ...input.at, records: Math.max(0, (ends[i]?.highWatermark ?? 0) - input.position) })
+      })
+    }
+    return lags
+  }
+
+  /** The offsets that the group has committed for what the tasks read. */
+  committed(): Promise<readonly CommittedOffset[]> {
+    return this.settings.broker.admin.committed(
+      this.plan.id,
+      this.tasks.flatMap(task => task.inputs.map(input => input.at)),
+    )
+  }
+
+  /** Closes all tasks, without a commit: aborts what is open, leaves the group. */
+  async close(): Promise<void> {
+    await this.#closeAll([...this.#open.values()])
+    await this.#member?.leave()
+    this.#fetcher.close()
+  }
+
+  async #commit(open: OpenTask, drainMs: number): Promise<void> {
+    const { task } = open
+    const began = performance.now()
+    const limit = this.settings.exactlyOnce ? Math.min(drainMs, this.settings.limits.transactionTimeoutMs / 3) : drainMs
+    try {
+      await commit(task, { plan: this.plan, settings: this.settings, member: this.#member!, connectors: open.readers, drainMs: limit })
+    } catch (error) {
+      if (!(error instanceof DrainTimeout)) throw error
+      this.settings.log({ level: 'warn', message: error.message, task: task.id })
+      await this.#recover(open)
+      return
+    }
+    task.lastCommit = this.settings.clock.now()
+    this.counters.commits++
+    this.counters.commitSeconds += (performance.now() - began) / 1000
+  }
+
+  /** Takes the task back to its last commit: gives up its work, aborts, and opens it anew. */
+  async #recover(open: OpenTask): Promise<void> {
+    this.counters.recoveries++
+    await this.#closeAll([open])
+    await this.#start(open.task.part, open.task.partition)
+  }
+
+  async #closeAll(tasks: readonly OpenTask[]): Promise<void> {
+    for (const { task, readers } of tasks) {
+      this.#open.delete(task.id)
+      for (const input of task.inputs) if (input.name === input.at.topic) this.#fetcher.remove(input.at)
+      for (const reader of readers) await reader.close()
+      await task.close()
+      if (this.settings.exactlyOnce) await task.producer.abort()
+      await task.producer.close()
+      if (task.changelog !== task.producer) await task.changelog.close()
+    }
+  }
+
+  #tasksOf(partitions: readonly TopicPartition[]): readonly OpenTask[] {
+    const ids = new Set(this.#partsOf(partitions).map(([part, partition]) => `${part.index}_${partition}`))
+    return [...this.#open.values()].filter(({ task }) => ids.has(task.id))
+  }
+
+  #partsOf(partitions: readonly TopicPartition[]): readonly (readonly [SubTopology, number])[] {
+    const found = new Map<string, readonly [SubTopology, number]>()
+    for (const { topic, partition } of partitions) {
+      for (const part of this.plan.subTopologies) {
+        if (part.topics.includes(topic) && partition < taskCount(part, this.#context!.counts)) found.set(`${part.index}_${partition}`, [part, partition])
+      }
+    }
+    return [...found.values()].sort((a, b) => a[0].index - b[0].index || a[1] - b[1])
+  }
+}

@@ -1,0 +1,96 @@
+import { type Broker, type Clock, RiachoError, systemClock } from '@riacho/streams/engine'
+
+/** Options of an application. Times in milliseconds, sizes in bytes. */
+export interface AppOptions {
+  readonly broker: Broker
+  /** Default 'at-least-once'. */
+  readonly guarantee?: 'at-least-once' | 'exactly-once'
+  /** Default 30,000; exactly once 100. */
+  readonly commitIntervalMs?: number
+  readonly clock?: Clock
+  /** Operators' stream time survives a restart, so that a record that was late stays late. Default false, as Kafka Streams. */
+  readonly keepStreamTime?: boolean
+  /** How long a task with an empty input waits for it while others have records: -1 not at all, 0 (default) for what the broker is known to hold, more: for new records. */
+  readonly maxTaskIdleMs?: number
+  /** Freezes decoded values, so that user code which changes one is found. For tests: it costs time. Default false. */
+  readonly freeze?: boolean
+  /** Is told what happens: one call per event, never per record. */
+  readonly log?: (event: AppEvent) => void
+  readonly limits?: Partial<Limits>
+}
+
+/** An event of an application's life, for a log. */
+export interface AppEvent {
+  readonly level: 'debug' | 'info' | 'warn' | 'error'
+  readonly message: string
+  readonly [fact: string]: unknown
+}
+
+/** What an application may hold and wait for. */
+export interface Limits {
+  /** Bytes of one partition's queue beyond which it is not fetched. */
+  readonly queueBytesMax: number
+  /** Bytes that a producer may hold before the task flushes it, and a changelog before it commits. */
+  readonly producerBytesMax: number
+  /** Writes to stores since the last commit beyond which the task commits. */
+  readonly uncommittedWritesMax: number
+  /** Records read from a connector at once. */
+  readonly connectorRecordsMax: number
+  /** Longest wait of a commit for asynchronous work: the lesser of this and a third of the transaction's time-out. */
+  readonly commitDrainMs: number
+  /** Longest wait of a hand-over for asynchronous work. */
+  readonly revokeDrainMs: number
+  /** Broker-side limit of a transaction. */
+  readonly transactionTimeoutMs: number
+  /** A restore that makes no progress for so long stops the application. */
+  readonly restoreStallMs: number
+  /** Time that a turn runs before it lets the process breathe. */
+  readonly turnMs: number
+}
+
+/** All options, with their defaults. */
+export interface Settings extends Omit<Required<AppOptions>, 'limits'> {
+  readonly limits: Limits
+  readonly exactlyOnce: boolean
+}
+
+const defaults: Limits = Object.freeze({
+  queueBytesMax: 8 << 20,
+  producerBytesMax: 16 << 20,
+  uncommittedWritesMax: 200_000,
+  connectorRecordsMax: 1000,
+  commitDrainMs: 5000,
+  revokeDrainMs: 2000,
+  transactionTimeoutMs: 60_000,
+  restoreStallMs: 60_000,
+  turnMs: 10,
+})
+
+/** Fills in defaults and checks. Throws `RIACHO_OPTION`. */
+export function settings(options: AppOptions): Settings {
+  const guarantee = options.guarantee ?? 'at-least-once'
+  if (guarantee !== 'at-least-once' && guarantee !== 'exactly-once') {
+    throw new RiachoError('RIACHO_OPTION', `guarantee is 'at-least-once' or 'exactly-once', not '${String(guarantee)}'`)
+  }
+  const exactlyOnce = guarantee === 'exactly-once'
+  const limits = { ...defaults, ...options.limits }
+  for (const [name, limit] of Object.entries(limits)) {
+    if (!(Number.isSafeInteger(limit) && limit > 0)) throw new RiachoError('RIACHO_OPTION', `limits.${name} is a whole number above 0, not ${limit}`)
+  }
+  const commitIntervalMs = options.commitIntervalMs ?? (exactlyOnce ? 100 : 30_000)
+  if (!(Number.isSafeInteger(commitIntervalMs) && commitIntervalMs >= 0)) {
+    throw new RiachoError('RIACHO_OPTION', `commitIntervalMs is a whole number, 0 or more, not ${commitIntervalMs}`)
+  }
+  return Object.freeze({
+    broker: options.broker,
+    guarantee,
+    exactlyOnce,
+    commitIntervalMs,
+    clock: options.clock ?? systemClock,
+    keepStreamTime: options.keepStreamTime ?? false,
+    maxTaskIdleMs: options.maxTaskIdleMs ?? 0,
+    freeze: options.freeze ?? false,
+    log: options.log ?? (() => {}),
+    limits: Object.freeze(limits),
+  })
+}

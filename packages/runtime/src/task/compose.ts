@@ -1,0 +1,94 @@
+import type { StreamRecord } from '@riacho/streams'
+import { type Asked, type Emit, internal, type Node, type Origin, RiachoError, type SubTopology, type Topology } from '@riacho/streams/engine'
+import type { EngineTask } from './task.ts'
+
+/** The ways into the operators of a task, made from sinks to sources. */
+export interface Composed {
+  /** What a source node hands its records to. */
+  readonly sources: ReadonlyMap<Node, Emit>
+  /** What the records of a repartition topic go to, by the `rekey` that reads it. */
+  readonly reads: ReadonlyMap<Node, Emit>
+}
+
+/** Opens every node of a sub-topology once. */
+export function compose(plan: Topology, part: SubTopology, task: EngineTask): Composed {
+  const inputs = new Map<Node, readonly Emit[]>()
+  const after = (node: Node): Emit => fanOut((plan.children.get(node) ?? []).flatMap(child => entries(child, node, inputs)))
+  for (const node of [...part.nodes].reverse()) {
+    inputs.set(node, node.open(task, moved(plan, node) ? repartitionSender(plan, node, task) : after(node), asked(plan, part, node, task)))
+  }
+  const sources = new Map<Node, Emit>()
+  for (const node of part.nodes) if (node.source !== undefined) sources.set(node, inputs.get(node)![0]!)
+  return { sources, reads: new Map(part.reads.map(node => [node, after(node)])) }
+}
+
+interface Child {
+  readonly port: string | undefined
+  readonly emit: Emit
+}
+
+function entries(child: Node, parent: Node, inputs: ReadonlyMap<Node, readonly Emit[]>): Child[] {
+  const own = inputs.get(child)
+  if (own === undefined) return []
+  return child.parents.flatMap((each, i) => (each === parent ? [{ port: child.port, emit: own[i]! }] : []))
+}
+
+function fanOut(children: readonly Child[]): Emit {
+  if (children.some(child => child.port !== undefined)) {
+    const byPort = new Map<string, Emit>()
+    for (const { port } of children) if (port !== undefined) byPort.set(port, all(children.filter(child => child.port === port).map(child => child.emit)))
+    return (record, port) => byPort.get(port!)?.(record)
+  }
+  return all(children.map(child => child.emit))
+}
+
+function all(emits: readonly Emit[]): Emit {
+  const [first, second, third] = emits
+  if (first === undefined) return () => {}
+  if (second === undefined) return first
+  if (third === undefined) {
+    return record => {
+      first(record)
+      second(record)
+    }
+  }
+  return record => {
+    for (const emit of emits) emit(record)
+  }
+}
+
+const moved = (plan: Topology, node: Node): boolean => node.repartition !== undefined && !plan.unmoved.has(node)
+
+function repartitionSender(plan: Topology, node: Node, task: EngineTask): Emit {
+  const { name, key, value } = node.repartition!
+  return task.repartitioner({ topic: internal.repartition(plan.id, name), key: key!, value: value! }) as Emit
+}
+
+function asked(plan: Topology, part: SubTopology, node: Node, task: EngineTask): Asked {
+  const origins = plan.origins.has(node)
+  const order = plan.ordered.has(node) || !node.partitioned ? 'partition' : 'key'
+  const derived = origins && node.async !== undefined && isDerived(node, new Set(part.nodes), plan)
+  return { previous: plan.asked.has(node), order, origins, ...(derived && { origin: (record: StreamRecord<unknown, unknown>) => asWritten(node, task, record) }) }
+}
+
+/** Whether an operator between the input and this node makes records of its own. */
+function isDerived(node: Node, own: ReadonlySet<Node>, plan: Topology): boolean {
+  return node.parents.some(parent => own.has(parent) && !moved(plan, parent) && (parent.kind === 'aggregate' || parent.kind === 'process' || isDerived(parent, own, plan)))
+}
+
+function asWritten(node: Node, task: EngineTask, record: StreamRecord<unknown, unknown>): Origin {
+  const { key, value, timestamp, headers } = record
+  if (node.key === undefined && key !== null) {
+    throw new RiachoError('RIACHO_NO_SERDE', `'${node.label}' writes dead letters of records whose key nobody said how to write: give { key: … } to the operator that made it`)
+  }
+  const at = task.position()
+  return {
+    topic: at?.topic ?? node.label,
+    partition: at?.partition ?? task.partition,
+    offset: -1,
+    timestamp,
+    headers,
+    key: key === null ? null : node.key!.encode(key),
+    value: value === null || value === undefined ? null : node.value === undefined ? Buffer.from(JSON.stringify(value)) : node.value.encode(value),
+  }
+}

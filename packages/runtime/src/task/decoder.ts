@@ -1,0 +1,119 @@
+import { type Emit, type Headers, noHeaders, RiachoError, type RecordCursor, reasonOf, type SourceFacts } from '@riacho/streams/engine'
+import type { StreamRecord } from '@riacho/streams'
+
+/** What a decoder tells its task. */
+export interface DecodeReport {
+  drop(reason: 'deserialization' | 'invalid-timestamp' | 'null-value'): void
+  deadLetter(topic: string, failure: { code: string; reason: string; node: string; attempts: number; firstFailure: number }): void
+  now(): number
+}
+
+/** Decodes the records of one input, whether they come from a topic or from a connector. Bad ones are failed, skipped or put aside when they are taken. */
+export class Decoder {
+  readonly #label: string
+  readonly #facts: SourceFacts
+  readonly #report: DecodeReport
+  readonly #freeze: boolean
+  /** The record decoded last. */
+  record: StreamRecord<unknown, unknown> | undefined
+  /** Greatest time of the records taken; -1 before the first (Kafka Streams: partition time). */
+  partitionTime = -1
+
+  constructor(label: string, facts: SourceFacts, report: DecodeReport, freeze: boolean) {
+    this.#freeze = freeze
+    this.#label = label
+    this.#facts = facts
+    this.#report = report
+  }
+
+  /** Decodes the cursor's record. Returns false when it was dropped; throws when it stops the task. */
+  take(cursor: RecordCursor): boolean {
+    const facts = this.#facts
+    let key: unknown = null
+    let value: unknown = null
+    try {
+      if (cursor.keyStart >= 0) {
+        const serde = facts.key
+        key =
+          serde.decodeAt === undefined
+            ? serde.decode(cursor.keyFrame.subarray(cursor.keyStart, cursor.keyEnd))
+            : serde.decodeAt(cursor.keyFrame, cursor.keyStart, cursor.keyEnd)
+      }
+      if (cursor.valueStart >= 0) {
+        const serde = facts.value
+        value =
+          serde.decodeAt === undefined
+            ? serde.decode(cursor.valueFrame.subarray(cursor.valueStart, cursor.valueEnd))
+            : serde.decodeAt(cursor.valueFrame, cursor.valueStart, cursor.valueEnd)
+      }
+    } catch (thrown) {
+      return this.#refused(thrown, cursor.offset)
+    }
+    if (this.#freeze) deepFreeze(value)
+    if (value === null && facts.nulls === 'drop') {
+      this.#report.drop('null-value')
+      return false
+    }
+    const headers = cursor.hasHeaders ? cursor.headers() : noHeaders
+    const record = { key, value, timestamp: cursor.timestamp, headers }
+    if (facts.timestamp === undefined && cursor.timestamp >= 0) {
+      this.record = record
+      return true
+    }
+    return this.#timed(record, cursor.offset)
+  }
+
+  /** After the record was handed on. */
+  taken(timestamp: number): void {
+    if (timestamp > this.partitionTime) this.partitionTime = timestamp
+  }
+
+  #timed(record: { key: unknown; value: unknown; timestamp: number; headers: Headers }, offset: number): boolean {
+    const facts = this.#facts
+    const place = { node: this.#label, offset }
+    let timestamp: number
+    try {
+      timestamp = facts.timestamp === undefined ? record.timestamp : facts.timestamp(record.value, record, this.partitionTime)
+    } catch (thrown) {
+      throw new RiachoError('RIACHO_TIMESTAMP', `'${this.#label}': reading the time of the record at offset ${offset} failed: ${reasonOf(thrown)}`, { cause: thrown, place })
+    }
+    if (!(timestamp >= 0)) {
+      if (facts.invalidTimestamp === 'skip') {
+        this.#report.drop('invalid-timestamp')
+        return false
+      }
+      if (facts.invalidTimestamp === 'partitionTime') timestamp = this.partitionTime
+      if (!(timestamp >= 0)) {
+        throw new RiachoError('RIACHO_TIMESTAMP', `'${this.#label}': the record at offset ${offset} has the invalid time ${record.timestamp}: set invalidTimestamp to 'skip' or 'partitionTime', or a timestamp`, { place })
+      }
+    }
+    record.timestamp = timestamp
+    this.record = record
+    return true
+  }
+
+  #refused(thrown: unknown, offset: number): boolean {
+    const { onError } = this.#facts
+    if (onError === 'fail') {
+      throw new RiachoError('RIACHO_DECODE', `'${this.#label}': the record at offset ${offset} cannot be decoded: ${reasonOf(thrown)}; mend it, or give the source an onError`, {
+        cause: thrown,
+        place: { node: this.#label, offset },
+      })
+    }
+    if (onError === 'skip') this.#report.drop('deserialization')
+    else this.#report.deadLetter(onError.deadLetter, { code: 'RIACHO_DECODE', reason: reasonOf(thrown), node: this.#label, attempts: 1, firstFailure: this.#report.now() })
+    return false
+  }
+}
+
+function deepFreeze(value: unknown): void {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value)) return
+  Object.freeze(value)
+  for (const part of Object.values(value)) deepFreeze(part)
+}
+
+/** An input's way into the operators. */
+export interface Entrance {
+  readonly decoder: Decoder
+  readonly emit: Emit<StreamRecord<unknown, unknown>>
+}

@@ -1,0 +1,124 @@
+import type { StreamRecord } from '@riacho/streams'
+import { decodeCommitMetadata, type Emit, internal, type Node, type Producer, RiachoError, type SourceFacts, type SubTopology, type Topology } from '@riacho/streams/engine'
+import type { Counters } from '../observe/counters.ts'
+import type { Settings } from '../options.ts'
+import { lastPosition, restore } from '../restore/restore.ts'
+import { compose } from './compose.ts'
+import { ConnectorReader } from './connector.ts'
+import { Decoder } from './decoder.ts'
+import { Input } from './input.ts'
+import { EngineTask } from './task.ts'
+
+/** What opening a task needs of its engine. */
+export interface OpenContext {
+  readonly plan: Topology
+  readonly settings: Settings
+  readonly counters: Counters
+  readonly counts: ReadonlyMap<string, number>
+  /** Partitions of each connector by its name. */
+  readonly connectors: ReadonlyMap<string, readonly string[]>
+  wake(): void
+}
+
+/** A task that is ready to run. */
+export interface OpenTask {
+  readonly task: EngineTask
+  readonly readers: readonly ConnectorReader[]
+}
+
+/**
+ * Takes over a task: its producer first, which fences a predecessor and ends what that left open; then the committed offsets (requireStable), the nodes, the stores
+ * from their changelogs, and the inputs at the committed positions.
+ */
+export async function openTask(part: SubTopology, partition: number, context: OpenContext): Promise<OpenTask> {
+  const { plan, settings } = context
+  const producers = await openProducers(`${plan.id}-${part.index}_${partition}`, settings)
+  const own = part.topics.filter(topic => partition < (context.counts.get(topic) ?? 0))
+  const committed = await settings.broker.admin.committed(
+    plan.id,
+    own.map(topic => ({ topic, partition })),
+  )
+  const known = new Map(committed.map(offset => [offset.topic, { offset: offset.offset, ...decodeCommitMetadata(offset.metadata) }]))
+  const times = new Map<string, number>()
+  for (const { times: kept } of known.values()) for (const [label, time] of kept) times.set(label, Math.max(time, times.get(label) ?? -1))
+  const task = new EngineTask({ ...context, part, partition, ...producers, times })
+  const entrances = compose(plan, part, task)
+  const restored = await restore(task, plan, settings)
+  if (restored > 0) settings.log({ level: 'info', message: 'state restored', task: task.id, records: restored })
+  const readers: ConnectorReader[] = []
+  for (const { node, topic, facts, emit } of inputsOf(plan, part, entrances)) {
+    if (!own.includes(topic)) continue
+    const { connector } = facts
+    const name = connector === undefined ? topic : connector.name
+    const at = { topic, partition }
+    const start = known.get(topic)?.offset ?? (connector === undefined ? ((await settings.broker.admin.offsets([at]))[0]?.start ?? 0) : 0)
+    const decoder = new Decoder(node.label, facts, task, settings.freeze)
+    const input = new Input(at, name, { decoder, emit: counted(emit, node.label, context.counters) }, start)
+    input.partitionTime = known.get(topic)?.partitionTime ?? -1
+    task.streamTime = Math.max(task.streamTime, input.partitionTime)
+    task.inputs.push(input)
+    if (connector !== undefined) {
+      const source = context.connectors.get(name)![partition]!
+      const with_ = { recordsMax: settings.limits.connectorRecordsMax, clock: settings.clock, log: settings.log, wake: context.wake }
+      readers.push(new ConnectorReader(connector, source, await lastPosition(at, source, settings), input, with_))
+    }
+  }
+  return { task, readers }
+}
+
+/** Exactly once one transactional producer; at least once a second one for changelogs, which waits for its flush. */
+async function openProducers(transactionalId: string, { broker, exactlyOnce, limits }: Settings): Promise<{ producer: Producer; changelog: Producer }> {
+  if (exactlyOnce) {
+    const producer = await broker.producer({ transactionalId, transactionTimeout: limits.transactionTimeoutMs })
+    return { producer, changelog: producer }
+  }
+  return { producer: await broker.producer({}), changelog: await broker.producer({ holdUntilFlush: true }) }
+}
+
+interface Way {
+  readonly node: Node
+  readonly topic: string
+  readonly facts: SourceFacts
+  readonly emit: Emit<StreamRecord<unknown, unknown>>
+}
+
+/** The inputs of a part: each topic once, whoever reads it, and each repartition topic that it reads. */
+function inputsOf(plan: Topology, part: SubTopology, { sources, reads }: { sources: ReadonlyMap<Node, Emit>; reads: ReadonlyMap<Node, Emit> }): readonly Way[] {
+  const ways = new Map<string, Way>()
+  for (const [node, emit] of sources) {
+    const facts = node.source!
+    for (const topic of facts.connector === undefined ? facts.topics : [internal.positions(plan.id, facts.connector.name)]) {
+      const other = ways.get(topic)
+      if (other !== undefined) checkSame(other.facts, facts, topic)
+      const both = other === undefined ? emit : both_(other.emit as Emit, emit)
+      ways.set(topic, { node, topic, facts, emit: both as Way['emit'] })
+    }
+  }
+  for (const [node, emit] of reads) {
+    const { name, key, value } = node.repartition!
+    const topic = internal.repartition(plan.id, name)
+    ways.set(topic, { node, topic, facts: { topics: [topic], key: key!, value: value!, invalidTimestamp: 'fail', onError: 'fail', nulls: 'keep' }, emit: emit as Way['emit'] })
+  }
+  return [...ways.values()]
+}
+
+const both_ =
+  (first: Emit, second: Emit): Emit =>
+  record => {
+    first(record)
+    second(record)
+  }
+
+function checkSame(a: SourceFacts, b: SourceFacts, topic: string): void {
+  if (a.key !== b.key || a.value !== b.value || a.timestamp !== b.timestamp || a.nulls !== b.nulls || a.invalidTimestamp !== b.invalidTimestamp) {
+    throw new RiachoError('RIACHO_OPTION', `'${topic}' is read twice with different options: read it once and use the stream twice`, { place: { topic } })
+  }
+}
+
+function counted(emit: Emit<StreamRecord<unknown, unknown>>, label: string, counters: Counters): Emit<StreamRecord<unknown, unknown>> {
+  counters.nodes[label] ??= 0
+  return record => {
+    counters.nodes[label]!++
+    emit(record)
+  }
+}

@@ -1,0 +1,275 @@
+import type { StreamRecord } from '@riacho/streams'
+import {
+  bytes,
+  deadLetterHeaders,
+  type DropReason,
+  type Emit,
+  type Failure,
+  type Held,
+  internal,
+  type Origin,
+  type Position,
+  type Producer,
+  type Punctuator,
+  RiachoError,
+  type SinkSpec,
+  type Store,
+  type StoreSpec,
+  type SubTopology,
+  type Task,
+  type Topology,
+} from '@riacho/streams/engine'
+import type { Counters } from '../observe/counters.ts'
+import type { Settings } from '../options.ts'
+import type { Input } from './input.ts'
+import { InputOrder } from './priority-queue.ts'
+import { Punctuations } from './punctuations.ts'
+import { openSender } from './sender.ts'
+
+/** What a task is made of. */
+export interface TaskParts {
+  readonly plan: Topology
+  readonly part: SubTopology
+  readonly partition: number
+  readonly settings: Settings
+  readonly counters: Counters
+  /** Outputs, repartitions, dead letters; exactly once also changelogs, positions and offsets. */
+  readonly producer: Producer
+  /** Changelogs: the same producer when exactly once, else one that sends after what the changes caused is durable. */
+  readonly changelog: Producer
+  readonly counts: ReadonlyMap<string, number>
+  /** Operators' stream times as the last commit has them. */
+  readonly times: ReadonlyMap<string, number>
+  /** Wakes the loop. */
+  wake(): void
+}
+
+/** A sub-topology at work on one partition of its topics: its stores, its inputs, and the hands of its nodes. */
+export class EngineTask implements Task {
+  readonly id: string
+  readonly part: SubTopology
+  readonly partition: number
+  readonly producer: Producer
+  readonly changelog: Producer
+  readonly stages: Held[] = []
+  readonly stores = new Map<string, Store>()
+  readonly times = new Map<string, { time: number }>()
+  readonly inputs: Input[] = []
+  streamTime = -1
+  /** Something happened since the last commit. */
+  dirty = false
+  /** Why the task stopped. */
+  failure: unknown
+  lastCommit: number
+  /** When an input was first seen empty while others waited; for `maxTaskIdleMs`. */
+  #idleSince = -1
+  readonly #parts: TaskParts
+  readonly #punctuations = new Punctuations()
+  readonly #order = new InputOrder<Input>()
+  readonly #queued = new Set<Input>()
+  #current: Input | undefined
+  #resumed: Position | Origin | null = null
+
+  constructor(parts: TaskParts) {
+    this.#parts = parts
+    this.part = parts.part
+    this.partition = parts.partition
+    this.id = `${parts.part.index}_${parts.partition}`
+    this.producer = parts.producer
+    this.changelog = parts.changelog
+    this.lastCommit = parts.settings.clock.now()
+  }
+
+  /** Records inside asynchronous stages. */
+  get held(): number {
+    let held = 0
+    for (const stage of this.stages) held += stage.size
+    return held
+  }
+
+  /** Writes to stores since the last commit. */
+  get uncommitted(): number {
+    let writes = 0
+    for (const store of this.stores.values()) writes += store.uncommitted
+    return writes
+  }
+
+  /** Takes at most `recordsMax` records until `until` (performance.now). Returns how many. Errors become the task's failure. */
+  run(recordsMax: number, until: number): number {
+    if (this.failure !== undefined) return 0
+    let taken = 0
+    try {
+      taken = this.#take(recordsMax, until)
+    } catch (error) {
+      this.fail(error)
+    }
+    if (taken > 0) this.dirty = true
+    this.#parts.counters.recordsIn += taken
+    return taken
+  }
+
+  /** Calls the punctuators that are due. */
+  punctuate(clock: 'stream' | 'wall'): void {
+    if (this.failure !== undefined) return
+    try {
+      if (this.#punctuations.run(clock, clock === 'stream' ? this.streamTime : this.now())) this.dirty = true
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  #take(recordsMax: number, until: number): number {
+    let taken = 0
+    while (taken < recordsMax && !this.stages.some(stage => stage.full)) {
+      const input = this.#next()
+      if (input === undefined) break
+      this.#current = input
+      // Alone, an input need not be compared with others: it runs until the budget is used up.
+      const slice = this.inputs.length === 1 ? Math.min(recordsMax - taken, 64) : 1
+      for (let i = 0; i < slice && input.load(); i++) {
+        if (input.headTime > this.streamTime) this.streamTime = input.headTime
+        input.take()
+        taken++
+        if (this.stages.length > 0 && this.stages.some(stage => stage.full)) break
+      }
+      this.#queued.delete(input)
+      if (performance.now() >= until) break
+    }
+    return taken
+  }
+
+  /** The input whose head goes first, or undefined when there is none, or when an empty one should be waited for. */
+  #next(): Input | undefined {
+    if (this.inputs.length === 1) return this.inputs[0]!.empty ? undefined : this.inputs[0]
+    let waiting = false
+    for (const input of this.inputs) {
+      if (this.#queued.has(input)) continue
+      if (!input.empty) {
+        this.#current = input
+        if (input.load()) {
+          this.#queued.add(input)
+          this.#order.offer(input)
+          continue
+        }
+      }
+      if (input.position < input.end) waiting = true
+    }
+    if (this.#order.size === 0 || this.#shouldWait(waiting)) return undefined
+    return this.#order.poll()
+  }
+
+  #shouldWait(known: boolean): boolean {
+    const { maxTaskIdleMs, clock } = this.#parts.settings
+    if (maxTaskIdleMs < 0 || this.#queued.size === this.inputs.length) return false
+    if (known) return true
+    if (maxTaskIdleMs === 0) return false
+    if (this.#idleSince < 0) this.#idleSince = clock.now()
+    if (clock.now() - this.#idleSince < maxTaskIdleMs) return true
+    this.#idleSince = -1
+    return false
+  }
+
+  store<S extends Store>(spec: StoreSpec<S>): S {
+    const found = this.stores.get(spec.name)
+    if (found !== undefined) return found as S
+    const writer = this.changelog.partition({ topic: internal.changelog(this.#parts.plan.id, spec.name), partition: this.partition })
+    const made = spec.create({ log: (key, value, timestamp) => writer.append(timestamp, key, value), drop: reason => this.drop(reason) })
+    this.stores.set(spec.name, made)
+    return made
+  }
+
+  sender(spec: SinkSpec): Emit<StreamRecord<unknown, unknown>> {
+    return this.#sender(spec, false)
+  }
+
+  /** The writer of a repartition topic, which drops null keys. */
+  repartitioner(spec: SinkSpec): Emit<StreamRecord<unknown, unknown>> {
+    return this.#sender(spec, true)
+  }
+
+  #sender(spec: SinkSpec, dropNullKeys: boolean): Emit<StreamRecord<unknown, unknown>> {
+    const { counters, counts } = this.#parts
+    const label = typeof spec.topic === 'string' ? spec.topic : 'to'
+    counters.nodes[label] ??= 0
+    return openSender(spec, {
+      producer: this.producer,
+      counts,
+      dropNullKeys,
+      unknown: () => 1,
+      sent: () => {
+        counters.recordsOut++
+        counters.nodes[label]!++
+      },
+    })
+  }
+
+  deadLetter(topic: string, failure: Failure): void {
+    const origin = this.origin() ?? { topic: failure.node, partition: this.partition, offset: -1, timestamp: this.now(), key: null, value: null, headers: [] }
+    const { counters, counts } = this.#parts
+    const record = { key: origin.key, value: origin.value, timestamp: Math.max(0, origin.timestamp), headers: deadLetterHeaders(origin, failure) }
+    openSender({ topic, key: bytes, value: bytes } as SinkSpec, { producer: this.producer, counts, dropNullKeys: false, unknown: () => 1, sent: () => {} })(record)
+    counters.deadLetters++
+    counters.deadLettersByTopic[topic] = (counters.deadLettersByTopic[topic] ?? 0) + 1
+  }
+
+  drop(reason: DropReason): void {
+    this.#parts.counters.drop(reason)
+  }
+
+  hold(stage: Held): void {
+    this.stages.push(stage)
+  }
+
+  resume<T>(at: Position | Origin | null, out: Emit<T>, record: T): void {
+    if (this.failure !== undefined) return
+    this.dirty = true
+    this.#resumed = at
+    try {
+      out(record)
+    } catch (error) {
+      this.fail(error)
+    } finally {
+      this.#resumed = null
+    }
+    this.#parts.wake()
+  }
+
+  fail(error: unknown): void {
+    this.failure ??= error ?? new RiachoError('RIACHO_PROCESSING', `task ${this.id} failed`)
+    this.#parts.wake()
+  }
+
+  schedule(interval: number, clock: 'stream' | 'wall', punctuator: Punctuator, anchor?: number): () => void {
+    if (!(Number.isSafeInteger(interval) && interval > 0)) throw new RiachoError('RIACHO_OPTION', `a punctuator's interval is a whole number of milliseconds above 0, not ${interval}`)
+    return this.#punctuations.add(interval, clock, punctuator, this.now(), anchor)
+  }
+
+  streamTimeOf(label: string): { time: number } {
+    const found = this.times.get(label) ?? { time: this.#parts.times.get(label) ?? -1 }
+    this.times.set(label, found)
+    return found
+  }
+
+  now(): number {
+    return this.#parts.settings.clock.now()
+  }
+
+  sleep(duration: number, signal: AbortSignal): Promise<void> {
+    return this.#parts.settings.clock.sleep(duration, signal)
+  }
+
+  position(): Position | null {
+    return this.#resumed ?? this.#current?.where() ?? null
+  }
+
+  origin(): Origin | null {
+    if (this.#resumed !== null) return 'headers' in this.#resumed ? this.#resumed : null
+    return this.#current?.origin() ?? null
+  }
+
+  /** Gives back loans and gives up asynchronous work. */
+  async close(): Promise<void> {
+    for (const input of this.inputs) input.clear()
+    for (const stage of this.stages) await stage.close()
+  }
+}

@@ -1,0 +1,44 @@
+import { describeJson, type NodeDescription } from './describe-json.ts'
+import type { Topology } from './topology.ts'
+
+/**
+ * Describes a plan as text, in the shape of Kafka Streams' `Topology.describe()`, so that tools that draw the one draw the other. What Kafka Streams has no word
+ * for stands after the parenthesis: the order of asynchronous results, dead letter topics, a `rekey` without a topic.
+ *
+ * @example
+ * console.log(describe(topology('orders', orders.pipe(to('orders-copy')))))
+ */
+export function describe(topology: Topology): string {
+  const parts = describeJson(topology).subTopologies.map(({ index, nodes }) => `  Sub-topology: ${index}\n${nodes.map(nodeText).join('')}`)
+  return `Topologies:\n ${parts.join('\n')}`
+}
+
+function nodeText(node: NodeDescription): string {
+  const head = `    ${words[node.type]}: ${node.name} (${placeText(node)})${notesText(node)}\n`
+  const to = node.type === 'sink' ? '' : `      --> ${namesText(node.successors)}\n`
+  const from = node.type === 'source' ? '' : `      <-- ${namesText(node.predecessors)}\n`
+  return head + to + from
+}
+
+const words = { source: 'Source', processor: 'Processor', sink: 'Sink' } as const
+
+const namesText = (names: readonly string[]): string => (names.length === 0 ? 'none' : names.join(', '))
+
+function placeText({ type, topics, connector, topic, stores }: NodeDescription): string {
+  if (type === 'processor') return `stores: [${stores.join(', ')}]`
+  if (type === 'sink') return `topic: ${topic ?? 'chosen per record'}`
+  return connector === undefined ? `topics: [${topics!.join(', ')}]` : `connector: ${connector.name}`
+}
+
+function notesText(node: NodeDescription): string {
+  const notes = [
+    node.type === 'source' && node.stores.length > 0 && `stores: [${node.stores.join(', ')}]`,
+    node.connector?.positions === 'acknowledged' && 'acknowledged: never exactly once',
+    node.partitions !== undefined && `partitions: ${node.partitions}`,
+    node.async && `order: ${node.async.order}`,
+    node.async?.idempotent === false && 'not idempotent',
+    node.unmoved && 'no topic: no keyed operator follows',
+    node.deadLetters.length > 0 && `dead letters: [${node.deadLetters.join(', ')}]`,
+  ].filter(note => note !== false && note !== undefined)
+  return notes.length === 0 ? '' : ` ${notes.join(', ')}`
+}
