@@ -53,6 +53,8 @@ const logRecord = (sent: Sent, step: number): LogRecord => ({
   ...(sent.headers.length > 0 ? { headers: sent.headers.map(([name, value]) => [name, hexOf(value)] as const) } : {}),
 })
 
+const guarantees = { at_least_once: 'at-least-once', exactly_once_v2: 'exactly-once' } as const
+
 async function take(step: StepSpec, driver: TestDriver, drawing: Drawing): Promise<void> {
   if ('advanceWallClock' in step) {
     await driver.advance(step.advanceWallClock)
@@ -95,7 +97,7 @@ async function feed(of: Case, driver: TestDriver, drawing: Drawing) {
 /** Plays a case on the test driver. Throws when the plan cannot be drawn. */
 export async function play(of: Case): Promise<Outcome> {
   const { topology, drawing } = interpret(of)
-  const driver = await testDriver(topology, { wallClock: of.config.wallClockStartMs, guarantee: of.config.guarantee })
+  const driver = await testDriver(topology, { wallClock: of.config.wallClockStartMs, guarantee: guarantees[of.config.guarantee] })
   try {
     const fed = await feed(of, driver, drawing)
     const metadata = Object.keys(of.commitMetadata ?? {}).map(topic => [topic, driver.committed(topic)?.metadata ?? null] as const)
