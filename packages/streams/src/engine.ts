@@ -1,3 +1,4 @@
+/// <reference path="./node-buffer.d.ts" />
 export type {
   Admin,
   Broker,
@@ -18,12 +19,24 @@ export type {
 } from './contract/broker.ts'
 export { BrokerError } from './contract/broker.ts'
 export { type Clock, systemClock } from './contract/clock.ts'
-export { type Headers, noHeaders } from './contract/record.ts'
-export { RiachoError, reasonOf } from './errors.ts'
 export type { Asked, Node, SourceFacts } from './contract/node.ts'
+export { type Headers, noHeaders } from './contract/record.ts'
 export type { Source, SourceReader, SourceRecord } from './contract/source.ts'
 export type { Store } from './contract/store.ts'
-export type { DropReason, Emit, Failure, Held, Origin, Position, Punctuator, SinkSpec, StoreSpec, StoreTask, Task } from './contract/task.ts'
+export type {
+  DropReason,
+  Emit,
+  Failure,
+  Held,
+  Origin,
+  Position,
+  Punctuator,
+  SinkSpec,
+  StoreSpec,
+  StoreTask,
+  Task,
+} from './contract/task.ts'
+export { RiachoError, reasonOf } from './errors.ts'
 export { internal, type SubTopology } from './plan/cut.ts'
 export { partitionCounts, taskCount } from './plan/partitions.ts'
 export { asOneTask, isTopology, type Topology } from './plan/topology.ts'

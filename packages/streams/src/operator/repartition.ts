@@ -39,11 +39,21 @@ export function moving(
 ): Omit<NodeSpec, 'parents' | 'open'> {
   checkName(name, 'repartition')
   if (key === undefined) {
-    throw new RiachoError('RIACHO_NO_SERDE', `'${name}' writes keys to a topic and nobody said how: give it { key: … }, or the operator that made the key`, { place: { node: name } })
+    throw new RiachoError(
+      'RIACHO_NO_SERDE',
+      `'${name}' writes keys to a topic and nobody said how: give it { key: … }, or the operator that made the key`,
+      { place: { node: name } },
+    )
   }
   if (partitions !== undefined && !(Number.isSafeInteger(partitions) && partitions > 0)) {
     throw new RiachoError('RIACHO_OPTION', `'${name}': partitions is a whole number above 0, not ${partitions}`)
   }
-  const moved: RepartitionFacts = Object.freeze({ name, key, value: value ?? json(), optional, ...(partitions !== undefined && { partitions }) })
+  const moved: RepartitionFacts = Object.freeze({
+    name,
+    key,
+    value: value ?? json(),
+    optional,
+    ...(partitions !== undefined && { partitions }),
+  })
   return { kind: 'rekey', label: name, key, value: moved.value, partitioned: true, repartition: moved }
 }

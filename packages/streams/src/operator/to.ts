@@ -18,15 +18,26 @@ export interface ToOptions<K, V> extends Partial<Serdes<NonNullable<K>, NonNulla
  * @example
  * orders.pipe(filter(order => order.cents > 100_000), to('orders-large'))
  */
-export function to<K, V>(topic: string | ((record: StreamRecord<K, V>) => string), options: ToOptions<NoInfer<K>, NoInfer<V>> = {}): OperatorFunction<StreamRecord<K, V>, never> {
+export function to<K, V>(
+  topic: string | ((record: StreamRecord<K, V>) => string),
+  options: ToOptions<NoInfer<K>, NoInfer<V>> = {},
+): OperatorFunction<StreamRecord<K, V>, never> {
   return (source: Observable<StreamRecord<K, V>>): Observable<never> => {
     if (!isStream(source)) {
-      throw new RiachoError('RIACHO_PLAN_ONLY', `to(${typeof topic === 'string' ? `'${topic}'` : 'f'}) exists in plans only: subscribe to the Observable, or draw the operator on a Stream`)
+      throw new RiachoError(
+        'RIACHO_PLAN_ONLY',
+        `to(${typeof topic === 'string' ? `'${topic}'` : 'f'}) exists in plans only: subscribe to the Observable, or draw the operator on a Stream`,
+      )
     }
     const parent = source.node
     const label = typeof topic === 'string' ? topic : 'to'
     const key = (options.key ?? parent.key) as (Serde<unknown> & { readonly inner?: Serde<unknown> }) | undefined
-    if (key === undefined) throw new RiachoError('RIACHO_NO_SERDE', `'${label}' writes keys and nobody said how: give it { key: … }, or the operator that made the key`, { place: { node: label } })
+    if (key === undefined)
+      throw new RiachoError(
+        'RIACHO_NO_SERDE',
+        `'${label}' writes keys and nobody said how: give it { key: … }, or the operator that made the key`,
+        { place: { node: label } },
+      )
     const inner = key.inner
     const sink: SinkSpec = Object.freeze({
       topic: topic as SinkSpec['topic'],
@@ -35,6 +46,8 @@ export function to<K, V>(topic: string | ((record: StreamRecord<K, V>) => string
       ...(inner !== undefined && { partitionKey: (windowed: unknown) => inner.encode((windowed as { key: unknown }).key) }),
       ...(options.partition && { partition: options.partition as NonNullable<SinkSpec['partition']> }),
     })
-    return new Stream<never>(makeNode({ kind: 'sink', label, parents: Object.freeze([parent]), sink, open: task => [task.sender(sink) as Emit] }))
+    return new Stream<never>(
+      makeNode({ kind: 'sink', label, parents: Object.freeze([parent]), sink, open: task => [task.sender(sink) as Emit] }),
+    )
   }
 }
