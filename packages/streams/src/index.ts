@@ -1,5 +1,7 @@
-export type { AsyncOptions } from './async/stage.ts'
+/// <reference path="./node-buffer.d.ts" />
+
 export type { Retry } from './async/retry.ts'
+export type { AsyncOptions } from './async/stage.ts'
 export type { OnError } from './contract/node.ts'
 export type { Change, Delta, Headers, StreamRecord, Windowed } from './contract/record.ts'
 export type { Serde, Serdes } from './contract/serde.ts'
@@ -40,6 +42,9 @@ export { triage } from './operator/triage.ts'
 export { updates } from './operator/updates.ts'
 export { type Schema, validate } from './operator/validate.ts'
 export { withTimestamp } from './operator/with-timestamp.ts'
+export { describe } from './plan/describe.ts'
+export { describeJson, type NodeDescription, type SubTopologyDescription, type TopologyDescription } from './plan/describe-json.ts'
+export { describeMermaid } from './plan/describe-mermaid.ts'
 export { isTopology, type Topology, topology } from './plan/topology.ts'
 export { bytes } from './serde/bytes.ts'
 export { compositeKey } from './serde/composite-key.ts'
