@@ -1,0 +1,182 @@
+import {
+  BatchEncoder,
+  BrokerError,
+  type CommittedOffset,
+  type Headers,
+  type Membership,
+  noHeaders,
+  type PartitionWriter,
+  type Producer,
+  type ProducerOptions,
+  type TopicPartition,
+} from '@riacho/streams/engine'
+import { closed, nameOf } from './errors.ts'
+import type { PartitionLog } from './log.ts'
+import type { Transaction, Transactions } from './transaction.ts'
+
+/** What a producer needs of its broker. */
+export interface ProducerHome {
+  readonly transactions: Transactions
+  /** The partition's log, or why there is none. */
+  log(at: TopicPartition): PartitionLog | BrokerError
+  /** Throws a fenced error when the member is not in its group's generation. */
+  checkMember(member: Membership): void
+  closed(producer: LogProducer): void
+}
+
+/** Encodes records into one open batch per partition, and appends full ones to the logs. */
+export class LogProducer implements Producer {
+  readonly #home: ProducerHome
+  readonly #transaction: Transaction | undefined
+  readonly #producerId: number
+  readonly #batchBytesMax: number
+  readonly #writers = new Map<string, Writer>()
+  readonly #unwritten = new Set<Writer>()
+  #failure: BrokerError | undefined
+  #closed = false
+
+  constructor(home: ProducerHome, options: ProducerOptions, transaction: Transaction | undefined) {
+    this.#home = home
+    this.#transaction = transaction
+    this.#producerId = transaction?.producerId ?? home.transactions.newProducerId()
+    this.#batchBytesMax = options.batchBytesMax ?? 256 * 1024
+  }
+
+  partition(at: TopicPartition): PartitionWriter {
+    const name = nameOf(at)
+    const known = this.#writers.get(name)
+    if (known !== undefined) return known
+    const writer = new Writer(this, this.#home.log(at), this.#batchBytesMax)
+    this.#writers.set(name, writer)
+    return writer
+  }
+
+  get bufferedBytes(): number {
+    let bytes = 0
+    for (const writer of this.#unwritten) bytes += writer.bytes
+    return bytes
+  }
+
+  async flush(): Promise<void> {
+    this.#writeAll()
+    const failure = this.#failure
+    this.#failure = undefined
+    if (failure !== undefined) throw failure
+  }
+
+  async sendOffsets(member: Membership, offsets: readonly CommittedOffset[]): Promise<void> {
+    const transaction = this.#inTransaction()
+    this.#home.checkMember(member)
+    this.#home.transactions.begin(transaction)
+    const held = transaction.offsets.get(member.group) ?? []
+    transaction.offsets.set(member.group, [...held, ...offsets.map(copyOf)])
+  }
+
+  async commit(): Promise<void> {
+    const transaction = this.#inTransaction()
+    this.#writeAll()
+    const failure = this.#failure ?? transaction.failed
+    this.#failure = undefined
+    if (failure !== undefined) throw failure
+    this.#home.transactions.end(transaction, 'commit')
+  }
+
+  async abort(): Promise<void> {
+    const transaction = this.#inTransaction()
+    this.#drop()
+    this.#home.transactions.end(transaction, 'abort')
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#drop()
+    this.#home.closed(this)
+    const transaction = this.#transaction
+    if (transaction?.open && transaction.fenced === undefined) this.#home.transactions.end(transaction, 'abort')
+  }
+
+  /** A writer's batch gets its first record. */
+  opened(writer: Writer): void {
+    this.#unwritten.add(writer)
+    if (this.#transaction !== undefined && this.#transaction.fenced === undefined && !this.#closed)
+      this.#home.transactions.begin(this.#transaction)
+  }
+
+  /** Appends a writer's batch to its log. A failure is kept for the next `flush` or `commit`. */
+  write(writer: Writer): void {
+    const transaction = this.#transaction
+    const refused = this.#closed ? closed('producer') : (transaction?.fenced ?? transaction?.failed)
+    const log = writer.log
+    try {
+      if (refused !== undefined) throw refused
+      if (log instanceof BrokerError) throw log
+      transaction?.logs.add(log)
+      log.append(writer.finish(this.#producerId, transaction?.epoch ?? 0, transaction !== undefined, log.checked))
+    } catch (thrown) {
+      if (!(thrown instanceof BrokerError)) throw thrown
+      writer.drop()
+      this.#failure ??= thrown
+      if (transaction !== undefined) transaction.failed ??= thrown
+    }
+  }
+
+  #writeAll(): void {
+    for (const writer of this.#unwritten) if (writer.bytes > 0) this.write(writer)
+    this.#unwritten.clear()
+    if (this.#closed) throw closed('producer')
+  }
+
+  #drop(): void {
+    for (const writer of this.#unwritten) writer.drop()
+    this.#unwritten.clear()
+    this.#failure = undefined
+  }
+
+  #inTransaction(): Transaction {
+    if (this.#closed) throw closed('producer')
+    if (this.#transaction === undefined)
+      throw new BrokerError('INVALID_TXN_STATE', 'This producer has no transactions. Give it a transactionalId.')
+    if (this.#transaction.fenced !== undefined) throw this.#transaction.fenced
+    return this.#transaction
+  }
+}
+
+const copyOf = (offset: CommittedOffset): CommittedOffset => ({ ...offset })
+
+/** The open batch of one partition. */
+class Writer implements PartitionWriter {
+  readonly log: PartitionLog | BrokerError
+  readonly #producer: LogProducer
+  readonly #bytesMax: number
+  readonly #encoder = new BatchEncoder()
+  #sequence = 0
+
+  constructor(producer: LogProducer, log: PartitionLog | BrokerError, bytesMax: number) {
+    this.#producer = producer
+    this.log = log
+    this.#bytesMax = bytesMax
+  }
+
+  append(timestamp: number, key: string | Uint8Array | null, value: string | Uint8Array | null, headers: Headers = noHeaders): void {
+    const encoder = this.#encoder
+    if (encoder.count === 0) this.#producer.opened(this)
+    encoder.append(timestamp, key, value, headers)
+    if (encoder.size >= this.#bytesMax) this.#producer.write(this)
+  }
+
+  /** Bytes of the open batch; 0 when it holds no record. */
+  get bytes(): number {
+    return this.#encoder.count === 0 ? 0 : this.#encoder.size
+  }
+
+  finish(producerId: number, epoch: number, transactional: boolean, crc: boolean): Buffer {
+    const sequence = this.#sequence
+    this.#sequence = (sequence + this.#encoder.count) % 2147483648
+    return this.#encoder.finish(producerId, epoch, sequence, transactional, { crc })
+  }
+
+  drop(): void {
+    this.#encoder.reset()
+  }
+}
