@@ -145,6 +145,8 @@ describe('file', () => {
       await rename(path, `${path}.1`)
       await writeFile(path, '')
       expect(texts(await take(reader, 1))).toEqual(['a2'])
+      // The new file is empty: the writer may not know it yet.
+      expect(await reader.lag()).toBe(0)
       await appendFile(`${path}.1`, 'a3\n')
       expect(texts(await take(reader, 1))).toEqual(['a3'])
       await appendFile(`${path}.1`, 'unfinished')
@@ -230,6 +232,36 @@ describe('file', () => {
       expect(kinds()).toEqual(['truncated'])
     })
 
+    // Longer than headBytesMax, the part by which a file is known again.
+    const long = Array.from({ length: 300 }, (_, index) => `line ${index}\n`).join('')
+
+    it('notices a shorter file with the same beginning, reading or starting again', async () => {
+      await writeFile(path, long)
+      const reader = tail()
+      const last = (await take(reader, 300)).at(-1)!
+      await truncate(path, 2000)
+      expect(texts(await take(reader, 1))).toEqual(['line 0'])
+      expect(texts(await take(tail(last.position), 1))).toEqual(['line 0'])
+      expect(kinds()).toEqual(['truncated', 'truncated'])
+    })
+
+    it('notices after a restart that the position lies within a line', async () => {
+      await writeFile(path, long)
+      const last = (await take(tail(), 300)).at(-1)!
+      await writeFile(path, `${long.slice(0, 2000)}${'x'.repeat(2000)}\n`)
+      expect(texts(await take(tail(last.position), 1))).toEqual(['line 0'])
+      expect(kinds()).toEqual(['truncated'])
+    })
+
+    it('knows the beginning of a file in which it went on', async () => {
+      await writeFile(path, 'a1\na2\na3\n')
+      const [first] = await take(tail(), 1)
+      const [second] = await take(tail(first!.position), 1)
+      await writeFile(path, 'b1\nb2\nb3\n')
+      expect(texts(await take(tail(second!.position), 1))).toEqual(['b1'])
+      expect(kinds()).toEqual(['truncated'])
+    })
+
     it('gives nothing twice when only an unfinished line is cut away', async () => {
       await writeFile(path, 'a1\nunfinished')
       const reader = tail()
@@ -238,7 +270,10 @@ describe('file', () => {
       await truncate(path, 3)
       expect(await reader.lag()).toBe(0)
       await appendFile(path, 'a2\n')
-      expect(texts(await take(reader, 1))).toEqual(['a2'])
+      const [second] = await take(reader, 1)
+      expect(texts([second!])).toEqual(['a2'])
+      await appendFile(path, 'a3\n')
+      expect(texts(await take(tail(second!.position), 1))).toEqual(['a3'])
       expect(changes).toEqual([])
     })
   })

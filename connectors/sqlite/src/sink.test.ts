@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -202,6 +202,18 @@ describe('sqlite', () => {
       rmSync(`${path}-wal`)
     })
 
+    it.runIf(process.platform === 'linux')('holds a file open once, however many sinks write to it', async () => {
+      const descriptors = (): number =>
+        readdirSync('/proc/self/fd').filter(fd => {
+          const link = `/proc/self/fd/${fd}`
+          return existsSync(link) && readlinkSync(link) === realpathSync(path)
+        }).length
+      await opened()
+      expect(descriptors()).toBe(1)
+      await opened({ table: 'other' })
+      expect(descriptors()).toBe(1)
+    })
+
     it('keeps every resolved write when the process is killed', async () => {
       const program = `
         import { sqlite } from ${JSON.stringify(new URL('./index.ts', import.meta.url).href)}
@@ -247,13 +259,18 @@ describe('sqlite', () => {
       })
     })
 
-    it('waits at opening for a file that is locked', async () => {
+    it('waits at opening for a file that is locked, at most openTriesMax times', async () => {
       const other = new DatabaseSync(path)
       other.exec('CREATE TABLE t (a); BEGIN EXCLUSIVE')
       setTimeout(() => other.close(), 300)
       const sink = await opened()
       await sink.write([record(1, 1)], never)
       expect(heldIn(path)).toEqual([[1, 1]])
+      await sink.close?.()
+      const holder = new DatabaseSync(path)
+      holder.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+      await expect(opened()).rejects.toMatchObject({ kind: 'transient' })
+      holder.close()
     })
 
     it('refuses to write before it is open', async () => {
