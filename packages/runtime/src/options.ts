@@ -12,8 +12,8 @@ export interface AppOptions {
   readonly keepStreamTime?: boolean
   /** How long a task with an empty input waits for it while others have records: -1 not at all, 0 (default) for what the broker is known to hold, more: for new records. */
   readonly maxTaskIdleMs?: number
-  /** Freezes decoded values, so that user code which changes one is found. For tests: it costs time. Default false. */
-  readonly freeze?: boolean
+  /** For tests, it costs time: decoded values are frozen, so that user code which changes one is found, and rxjs operators that keep memory are found. Default false. */
+  readonly strict?: boolean
   /** Is told what happens: one call per event, never per record. */
   readonly log?: (event: AppEvent) => void
   readonly limits?: Partial<Limits>
@@ -89,7 +89,7 @@ export function settings(options: AppOptions): Settings {
     clock: options.clock ?? systemClock,
     keepStreamTime: options.keepStreamTime ?? false,
     maxTaskIdleMs: options.maxTaskIdleMs ?? 0,
-    freeze: options.freeze ?? false,
+    strict: options.strict ?? false,
     log: options.log ?? (() => {}),
     limits: Object.freeze(limits),
   })

@@ -59,7 +59,7 @@ export async function testDriver(topology: Topology, options: TestDriverOptions 
       commitIntervalMs: 0,
       guarantee: options.guarantee ?? 'at-least-once',
       keepStreamTime: options.keepStreamTime ?? false,
-      freeze: true,
+      strict: true,
     }),
   )
   await engine.join(

@@ -68,7 +68,7 @@ function asked(plan: Topology, part: SubTopology, node: Node, task: EngineTask):
   const origins = plan.origins.has(node)
   const order = plan.ordered.has(node) || !node.partitioned ? 'partition' : 'key'
   const derived = origins && node.async !== undefined && isDerived(node, new Set(part.nodes), plan)
-  return { previous: plan.asked.has(node), order, origins, ...(derived && { origin: (record: StreamRecord<unknown, unknown>) => asWritten(node, task, record) }) }
+  return { previous: plan.asked.has(node), order, origins, strict: task.strict, ...(derived && { origin: (record: StreamRecord<unknown, unknown>) => asWritten(node, task, record) }) }
 }
 
 /** Whether an operator between the input and this node makes records of its own. */

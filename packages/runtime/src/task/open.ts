@@ -52,7 +52,7 @@ export async function openTask(part: SubTopology, partition: number, context: Op
     const name = connector === undefined ? topic : connector.name
     const at = { topic, partition }
     const start = known.get(topic)?.offset ?? (connector === undefined ? ((await settings.broker.admin.offsets([at]))[0]?.start ?? 0) : 0)
-    const decoder = new Decoder(node.label, facts, task, settings.freeze)
+    const decoder = new Decoder(node.label, facts, task, settings.strict)
     const input = new Input(at, name, { decoder, emit: counted(emit, node.label, context.counters) }, start)
     input.partitionTime = known.get(topic)?.partitionTime ?? -1
     task.streamTime = Math.max(task.streamTime, input.partitionTime)

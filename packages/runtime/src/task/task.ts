@@ -80,6 +80,11 @@ export class EngineTask implements Task {
     this.lastCommit = parts.settings.clock.now()
   }
 
+  /** Whether this is a test that looks closer. */
+  get strict(): boolean {
+    return this.#parts.settings.strict
+  }
+
   /** Records inside asynchronous stages. */
   get held(): number {
     let held = 0

@@ -23,7 +23,10 @@ export class BrokerError extends Error {
   readonly code: string
   /** The same call may be made again. */
   readonly retriable: boolean
-  /** A newer producer or member has taken over: nothing of this one counts any more. */
+  /**
+   * A newer producer or member has taken over: nothing of this one counts any more. Together with `abortable`: the member of
+   * {@link Producer.sendOffsets} is gone, but the producer is not.
+   */
   readonly fenced: boolean
   /** The transaction must be aborted; the producer stays usable. */
   readonly abortable: boolean
@@ -62,13 +65,13 @@ export interface TopicSpec {
 }
 
 export interface Admin {
-  /** Creates what is missing. A topic that exists is left as it is, whatever its partitions. */
+  /** Creates what is missing, with the cluster's replication factor, and waits until it can be used. A topic that exists is left as it is, whatever its partitions. */
   createTopics(topics: readonly TopicSpec[]): Promise<void>
   /** Partition counts by topic; unknown topics are absent. */
   partitions(topics: readonly string[]): Promise<ReadonlyMap<string, number>>
   /** First retained offset, high watermark, and last stable offset (the first offset that read_committed may not see yet). */
   offsets(of: readonly TopicPartition[]): Promise<readonly PartitionOffsets[]>
-  /** Committed offsets of a group; partitions without one are absent. Waits for transactions that hold offsets of these partitions (requireStable). */
+  /** Committed offsets of a group; partitions without one are absent. Waits for transactions that hold offsets of these partitions (requireStable), for a limited time: then UNSTABLE_OFFSET_COMMIT, retriable. */
   committed(group: string, of: readonly TopicPartition[]): Promise<readonly CommittedOffset[]>
   /** Removes records below `offset`. */
   deleteRecords(before: readonly CommittedOffset[]): Promise<void>
@@ -92,15 +95,17 @@ export interface GroupCallbacks {
   assigned(partitions: readonly TopicPartition[]): Promise<void>
   /** Awaited before the partitions can move: finish, flush and commit here. */
   revoked(partitions: readonly TopicPartition[]): Promise<void>
-  /** The partitions are somebody else's already: no commit is possible. */
+  /** The partitions are somebody else's already: no commit is possible. The member joins again by itself, under another id. */
   lost(partitions: readonly TopicPartition[], reason: BrokerError): void
 }
 
 export interface Membership {
   readonly group: string
+  /** Changes when the member was lost. */
   readonly memberId: string
+  /** Changes at every rebalance; -1 before the first and while lost. */
   readonly generation: number
-  /** Fails with a fenced error when the generation is no longer the group's. */
+  /** Waits while the group rebalances. Fails with a fenced error when the generation is no longer the group's. */
   commit(offsets: readonly CommittedOffset[]): Promise<void>
   /** Gives up the partitions (no `revoked` is called) and leaves the group at once. */
   leave(): Promise<void>
@@ -115,18 +120,18 @@ export interface FetchOptions {
 }
 
 export interface Fetcher {
-  /** Reads this partition from `offset`, too. An offset out of range makes `poll` reject with `OFFSET_OUT_OF_RANGE`. */
+  /** Reads this partition from `offset`, too. An offset out of range makes every `poll` reject with `OFFSET_OUT_OF_RANGE` and the partition (`at`) until it is sought or removed. */
   add(at: TopicPartition, offset: number): void
   remove(at: TopicPartition): void
   pause(at: TopicPartition): void
   resume(at: TopicPartition): void
   seek(at: TopicPartition, offset: number): void
   /**
-   * Whole slices of partitions, as soon as there are any, or none after `maxWait` milliseconds. A partition's slices are handed out in order
+   * Whole slices of partitions, also those without a visible record (their cursor only moves the position), as soon as there are any, or none after `maxWait` milliseconds. A partition's slices are handed out in order
    * and without gaps; partitions take turns, so that a busy one does not starve others. Also returns early, with nothing, after {@link wake}.
    */
   poll(maxWait: number): Promise<readonly RecordBatches[]>
-  /** Ends a waiting poll early. */
+  /** Ends a waiting poll early, or the next one if none waits. */
   wake(): void
   close(): void
 }
@@ -177,17 +182,21 @@ export interface ProducerOptions {
 
 /** Appending is soft: it never fails for want of room. The engine looks at `bufferedBytes` between turns and stops reading while it is too high. */
 export interface Producer {
-  /** The writer of one partition; the same object for the same partition. A transaction begins at the first append. */
+  /**
+   * The writer of one partition; the same object for the same partition. A transaction begins at the first append or
+   * {@link Producer.sendOffsets}. Only a full batch may be sent before the next flush: nothing lingers.
+   */
   partition(at: TopicPartition): PartitionWriter
   readonly bufferedBytes: number
-  /** Resolves when everything appended so far is durable; rejects with the first failure. Clears that failure. */
+  /** Resolves when everything appended so far is durable; rejects with the first failure. Clears that failure, but in a transaction only {@link Producer.abort} does: until then everything else rejects. */
   flush(): Promise<void>
   /** Adds the offsets to the open transaction, with the member's generation (KIP-447). */
   sendOffsets(member: Membership, offsets: readonly CommittedOffset[]): Promise<void>
   /** Flushes, then ends the transaction. When it rejects the outcome is unknown, unless the error is abortable: make a new producer with the same id. */
   commit(): Promise<void>
-  /** Throws away what is buffered and aborts the transaction, if one is open. */
+  /** Throws away what is buffered and aborts the transaction, if one is open; nothing is wrong if the broker did so before, because it was open for too long. */
   abort(): Promise<void>
+  /** Throws away what is not flushed. An open transaction is left as {@link Broker.close} leaves it. */
   close(): Promise<void>
 }
 

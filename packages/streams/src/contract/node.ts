@@ -47,6 +47,8 @@ export interface Asked {
   readonly order: 'key' | 'partition'
   /** Some stage from here on writes dead letters: an asynchronous stage keeps what they need. */
   readonly origins: boolean
+  /** A test that looks closer: guests are checked for memory. */
+  readonly strict?: boolean
   /** Only after an operator that derives records: the record as this node would write it, to stand for the original. */
   readonly origin?: (record: StreamRecord<unknown, unknown>) => Origin
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { Observable, type OperatorFunction, Subject } from 'rxjs'
 import type { StreamRecord } from '../contract/record.ts'
 import type { Emit } from '../contract/task.ts'
@@ -14,8 +15,27 @@ import { operator, revaluing } from '../plan/operator.ts'
 export function rx<K, V, R>(guest: OperatorFunction<StreamRecord<K, V>, StreamRecord<K, R>>): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, R>> {
   return operator(
     parent => ({ ...revaluing('rx')(parent), kind: 'rx' }),
-    (task, out) => hosted(guest, out, error => task.fail(error)),
+    (task, out, asked) => {
+      const fail = (error: unknown): void => task.fail(error)
+      return asked.strict ? withoutMemory(guest, out, fail) : hosted(guest, out, fail)
+    },
   )
+}
+
+/** Runs each record through the guest that is kept and through a fresh one: where they differ, the guest remembers something. */
+function withoutMemory<K, V, R>(guest: OperatorFunction<StreamRecord<K, V>, StreamRecord<K, R>>, out: Emit<StreamRecord<K, R>>, fail: (error: unknown) => void): Emit<StreamRecord<K, V>> {
+  const kept: StreamRecord<K, R>[] = []
+  const keeper = hosted(guest, record => kept.push(record), fail)
+  return record => {
+    kept.length = 0
+    const fresh: StreamRecord<K, R>[] = []
+    keeper(record)
+    hosted<K, V, R>(guest, made => fresh.push(made), fail)(record)
+    if (!isDeepStrictEqual(kept, fresh)) {
+      throw new RiachoError('RIACHO_RX_MEMORY', "rx: the operator answers otherwise when it is new, so it keeps memory that a restart would lose: use Riacho's own operator of that kind")
+    }
+    for (const made of [...kept]) out(made)
+  }
 }
 
 function hosted<K, V, R>(guest: OperatorFunction<StreamRecord<K, V>, StreamRecord<K, R>>, out: Emit<StreamRecord<K, R>>, fail: (error: unknown) => void): Emit<StreamRecord<K, V>> {

@@ -1,0 +1,33 @@
+/**
+ * `npm run bench -- [NAME…] [--runs N]`: runs benchmarks, each in a process of its own on one core where taskset is found, and prints the median of N runs with the least and
+ * the most. Every benchmark checks its results and fails when they are wrong.
+ */
+import { spawnSync } from 'node:child_process'
+import { parseArgs } from 'node:util'
+
+const names = ['stateless', 'stateless-json', 'windowed-count', 'operator-chain', 'window-memory'] as const
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { runs: { type: 'string', default: '5' } } })
+const chosen = positionals.length > 0 ? positionals : names
+const runs = Number(values.runs)
+const pinned = spawnSync('taskset', ['-V']).status === 0 ? ['taskset', '-c', '1'] : []
+
+interface Result {
+  readonly value: number
+  readonly unit: string
+}
+
+for (const name of chosen) {
+  const results: Result[] = []
+  for (let i = 0; i < runs; i++) {
+    const command = [...pinned, process.execPath, '--expose-gc', `${import.meta.dirname}/one.ts`, name]
+    const done = spawnSync(command[0]!, command.slice(1), { encoding: 'utf8' })
+    if (done.status !== 0) {
+      process.stderr.write(done.stderr)
+      process.exit(1)
+    }
+    results.push(JSON.parse(done.stdout.trim().split('\n').at(-1)!) as Result)
+  }
+  const sorted = results.map(result => result.value).sort((a, b) => a - b)
+  const shown = (value: number): string => value.toLocaleString('en-US', { maximumFractionDigits: value < 1000 ? 1 : 0 })
+  console.log(`${name.padEnd(16)} ${shown(sorted[sorted.length >> 1]!).padStart(12)} ${results[0]!.unit} (${shown(sorted[0]!)}–${shown(sorted.at(-1)!)}, ${runs} runs)`)
+}
