@@ -8,6 +8,7 @@ export const unknownPartition = (at: TopicPartition): BrokerError =>
   new BrokerError(
     'UNKNOWN_TOPIC_OR_PARTITION',
     `There is no partition ${nameOf(at)}. Create the topic, with as many partitions as are used.`,
+    { at },
   )
 
 /** A call on something that is closed. */

@@ -164,6 +164,7 @@ function checkOffset(entry: Entry): void {
   throw new BrokerError(
     'OFFSET_OUT_OF_RANGE',
     `${nameOf(log)} holds offsets ${log.start} to ${log.end}; ${entry.offset} was asked for. Seek to one of them, or reset the position.`,
+    { at: { topic: log.topic, partition: log.partition } },
   )
 }
 
