@@ -3,7 +3,8 @@ import type { Serde } from '../contract/serde.ts'
 const shared: Serde<unknown> = Object.freeze({
   passId: 'json',
   encode: (value: unknown) => Buffer.from(stringify(value)),
-  decode: (bytes: Uint8Array) => JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).utf8Slice(0, bytes.byteLength)) as unknown,
+  decode: (bytes: Uint8Array) =>
+    JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).utf8Slice(0, bytes.byteLength)) as unknown,
   text: stringify,
   decodeAt: (frame: Buffer, start: number, end: number) => JSON.parse(frame.utf8Slice(start, end)) as unknown,
 })

@@ -48,7 +48,11 @@ class MemoryKeyValueStore<K, V> implements KeyValueStore<K, V> {
   put(key: K, value: V | null, timestamp: number): void {
     const canonical = this.#form.of(key)
     const serde = this.#value
-    this.#task.log(this.#form.wire(canonical), value === null ? null : serde.text === undefined ? serde.encode(value) : serde.text(value), timestamp)
+    this.#task.log(
+      this.#form.wire(canonical),
+      value === null ? null : serde.text === undefined ? serde.encode(value) : serde.text(value),
+      timestamp,
+    )
     this.#undo.write(this.#rows, canonical, value, timestamp)
   }
 

@@ -3,14 +3,22 @@ import type { Row, WindowStore } from '../contract/store.ts'
 import type { StoreSpec, StoreTask } from '../contract/task.ts'
 import { checkName } from '../plan/node.ts'
 import { readTime, writeTime } from '../wire/windowed-key.ts'
-import { inByteOrder, type Canonical, type KeyForm, keyForm } from './key.ts'
+import { type Canonical, inByteOrder, type KeyForm, keyForm } from './key.ts'
 import type { StoreOptions } from './key-value.ts'
 import { type LiveRow, type Rows, UndoLog } from './undo.ts'
 
 /** Declares a window store in memory with a changelog. `retention` is milliseconds that a row stays visible after its window's start. */
-export function windowStore<K, V>(name: string, options: StoreOptions<K, V> & { readonly retention: number }): StoreSpec<WindowStore<K, V>> {
+export function windowStore<K, V>(
+  name: string,
+  options: StoreOptions<K, V> & { readonly retention: number },
+): StoreSpec<WindowStore<K, V>> {
   checkName(name, 'store')
-  return Object.freeze({ name, kind: 'window', retention: options.retention, create: (task: StoreTask) => new MemoryWindowStore(name, options, task) })
+  return Object.freeze({
+    name,
+    kind: 'window',
+    retention: options.retention,
+    create: (task: StoreTask) => new MemoryWindowStore(name, options, task),
+  })
 }
 
 /** Kafka Streams: `InMemoryWindowStore`. Rows nest start → key, so that a million keys share one start and expiry drops one Map. */

@@ -33,7 +33,13 @@ const ours = new Set<string>(Object.values(names))
 
 /** The headers of a dead letter: the original's, then those that say why. Earlier ones of ours are replaced. */
 export function deadLetterHeaders(origin: Origin, failure: Failure): Headers {
-  const facts: Record<keyof typeof names, string | number> = { ...failure, topic: origin.topic, partition: origin.partition, offset: origin.offset, timestamp: origin.timestamp }
+  const facts: Record<keyof typeof names, string | number> = {
+    ...failure,
+    topic: origin.topic,
+    partition: origin.partition,
+    offset: origin.offset,
+    timestamp: origin.timestamp,
+  }
   return [
     ...origin.headers.filter(([name]) => !ours.has(name)),
     ...(Object.keys(names) as (keyof typeof names)[]).map(fact => [names[fact], Buffer.from(String(facts[fact]))] as const),

@@ -24,15 +24,6 @@ export function windowedKey<K>(inner: Serde<K>, size: number): Serde<Windowed<K>
   })
 }
 
-/** Key of a window store in its changelog (Kafka Streams: `WindowKeySchema`): key, start (8 bytes), sequence (4 bytes, 0 here). */
-export function windowStoreKey(key: Uint8Array, start: number): Buffer {
-  const out = Buffer.allocUnsafe(key.length + 12)
-  out.set(key)
-  writeTime(out, start, key.length)
-  out.writeInt32BE(0, key.length + 8)
-  return out
-}
-
 /** Writes epoch milliseconds as 8 bytes big-endian. */
 export function writeTime(out: Buffer, time: number, at: number): void {
   out.writeInt32BE(Math.floor(time / 0x1_0000_0000), at)

@@ -1,0 +1,128 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { json } from '../serde/json.ts'
+import { text } from '../serde/text.ts'
+import { hex, vectors } from '../wire/vectors.fixture.ts'
+import { LoggingTask, unevenKeys } from './logged.fixture.ts'
+import { windowStore } from './window.ts'
+
+const retention = 30
+const open = () => {
+  const task = new LoggingTask()
+  return { task, store: windowStore('w', { key: text, value: json<number>(), retention }).create(task) }
+}
+
+type Step =
+  | { readonly do: 'put'; readonly key: number; readonly start: number; readonly value: number | null }
+  | { readonly do: 'committed' | 'rollback' | 'restart' }
+const put = fc.record({ do: fc.constant('put' as const), key: fc.nat(8), start: fc.nat(9).map(n => n * 10), value: fc.option(fc.nat(99)) })
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 8, arbitrary: put },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('committed' as const, 'rollback' as const, 'restart' as const) }) },
+)
+type Put = Extract<Step, { do: 'put' }> & { readonly timestamp: number; readonly kept: boolean }
+
+const timeOf = (all: readonly Put[]): number => Math.max(-1, ...all.map(each => each.start))
+
+/** What a store shows after these puts: the last kept of each key and start that is not expired. */
+function shown(all: readonly Put[]): readonly (readonly [string, number, number])[] {
+  const last = new Map(all.filter(each => each.kept).map(each => [`${each.start} ${each.key}`, each]))
+  return [...last.values()]
+    .filter(each => each.value !== null && each.start > timeOf(all) - retention)
+    .sort((a, b) => a.start - b.start || Buffer.compare(Buffer.from(unevenKeys[a.key]!), Buffer.from(unevenKeys[b.key]!)))
+    .map(each => [unevenKeys[each.key]!, each.start, each.value!] as const)
+}
+
+it('keeps, deletes, expires, commits, puts back and restores rows', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), steps => {
+      let { task, store } = open()
+      let all: Put[] = []
+      let committed = 0
+      steps.forEach((step, timestamp) => {
+        if (step.do === 'put') {
+          const kept = step.start > Math.max(timeOf(all), step.start) - retention
+          expect(store.put(unevenKeys[step.key]!, step.start, step.value, timestamp)).toBe(kept)
+          all.push({ ...step, timestamp, kept })
+        } else if (step.do === 'rollback') {
+          store.rollback()
+          all = all.slice(0, committed)
+          task.logged.length = committed
+        } else {
+          store.committed()
+          committed = all.length
+        }
+        if (step.do === 'restart') {
+          const { logged } = task
+          ;({ task, store } = open())
+          for (const { key, value, timestamp } of logged) store.restore(key, value, timestamp)
+          task.logged.push(...logged)
+        }
+        const rows = shown(all)
+        expect([...store.entries()].map(([key, start, row]) => [key, start, row.value])).toEqual(rows)
+        for (const key of unevenKeys) {
+          for (let start = 0; start < 100; start += 10) {
+            const row = rows.find(each => each[0] === key && each[1] === start)
+            expect(store.get(key, start)?.value).toBe(row?.[2])
+          }
+        }
+      })
+    }),
+    { numRuns: 100 },
+  )
+})
+
+it('logs an expired row, drops it, and says so', () => {
+  const { task, store } = open()
+  store.put('k', 100, 1, 0)
+  expect(store.put('k', 70, 2, 1)).toBe(false)
+  expect(store.put('k', 71, 3, 2)).toBe(true)
+  expect(task.dropped).toEqual(['expired'])
+  expect(task.logged.map(({ value, timestamp }) => [value?.toString(), timestamp])).toEqual([
+    ['1', 0],
+    ['2', 1],
+    ['3', 2],
+  ])
+})
+
+it('frees expired windows at a commit, and only then', () => {
+  const { store } = open()
+  for (let start = 0; start < 1000; start += 10) store.put('k', start, start, start)
+  expect(store.size).toBe(100)
+  store.committed()
+  expect(store.size).toBe(3)
+})
+
+it('puts its time back with its rows', () => {
+  const { store } = open()
+  store.put('k', 0, 1, 0)
+  store.committed()
+  store.put('k', 1000, 2, 1)
+  expect(store.get('k', 0)).toBeUndefined()
+  store.rollback()
+  expect(store.get('k', 0)).toMatchObject({ value: 1 })
+})
+
+interface WindowedVector {
+  readonly key: string
+  readonly start: number
+  readonly timeWindow: { readonly seq: number; readonly storeKeyHex: string }
+}
+it.each(vectors<WindowedVector>('windowed-keys').filter(each => each.timeWindow.seq === 0))(
+  'logs the key $key at $start as Kafka Streams does',
+  vector => {
+    const { task, store } = open()
+    store.put(vector.key, vector.start, 1, 0)
+    expect(task.logged[0]!.key.toString('hex')).toBe(vector.timeWindow.storeKeyHex)
+    const { store: restored } = open()
+    restored.restore(hex(vector.timeWindow.storeKeyHex), Buffer.from('7'), 5)
+    expect(restored.get(vector.key, vector.start)).toMatchObject({ value: 7, timestamp: 5 })
+  },
+)
+
+it('forgets everything when cleared', () => {
+  const { store } = open()
+  store.put('k', 100, 1, 0)
+  store.clear()
+  expect([store.size, store.uncommitted, store.put('k', 0, 1, 0)]).toEqual([0, 0, true])
+})

@@ -1,0 +1,54 @@
+import { expect, it } from 'vitest'
+import { deadLetterHeaders, readDeadLetter } from './dead-letter.ts'
+
+const origin = {
+  topic: 'orders',
+  partition: 3,
+  offset: 17,
+  timestamp: 1000,
+  key: Buffer.from('k'),
+  value: null,
+  headers: [['trace', Buffer.from('t')] as const, ['empty', null] as const],
+}
+const failure = { code: 'RIACHO_INVALID', reason: 'größer als 5', node: 'validate', attempts: 2, firstFailure: 2000 }
+
+it('holds the original and why it failed', () => {
+  const { key: _key, value: _value, headers, ...place } = origin
+  expect(readDeadLetter(origin.key, origin.value, deadLetterHeaders(origin, failure))).toEqual({
+    ...place,
+    ...failure,
+    original: { key: origin.key, value: null, headers },
+  })
+})
+
+it('replaces what an earlier failure said', () => {
+  const headers = deadLetterHeaders({ ...origin, topic: 'dead', headers: deadLetterHeaders(origin, failure) }, { ...failure, attempts: 5 })
+  const names = headers.map(([name]) => name)
+  expect(new Set(names).size).toBe(names.length)
+  expect(readDeadLetter(null, null, headers)).toMatchObject({ topic: 'dead', attempts: 5, original: { headers: origin.headers } })
+})
+
+it('uses the names of Kafka Streams where it has them', () => {
+  expect(deadLetterHeaders({ ...origin, headers: [] }, failure).map(([name]) => name)).toEqual([
+    '__streams.errors.exception',
+    '__streams.errors.message',
+    '__streams.errors.topic',
+    '__streams.errors.partition',
+    '__streams.errors.offset',
+    '__riacho.errors.node',
+    '__riacho.errors.timestamp',
+    '__riacho.errors.first-failure',
+    '__riacho.errors.attempts',
+  ])
+})
+
+it('reads a record of another writer', () => {
+  expect(readDeadLetter(null, null, [['x', null]])).toMatchObject({
+    code: '',
+    reason: '',
+    topic: '',
+    offset: -1,
+    attempts: -1,
+    original: { headers: [['x', null]] },
+  })
+})
