@@ -39,7 +39,7 @@ export class Engine {
     return [...this.#open.values()].map(open => open.task)
   }
 
-  /** Finds out partitions, creates the topics that the application owns, and joins the group. `between` runs assignments between the loop's steps. */
+  /** Finds out partitions, creates the topics that the application owns, and joins the group; resolves after the first assignment. `between` runs assignments between the loop's steps. */
   async join(between: (work: () => Promise<void>) => Promise<void>, lost: (error: unknown) => void): Promise<void> {
     const { broker } = this.settings
     const connectors = new Map<string, readonly string[]>()
@@ -55,17 +55,29 @@ export class Engine {
     this.#context = { plan: this.plan, settings: this.settings, counters: this.counters, counts, connectors, wake: () => this.wake() }
     this.#wake = () => this.#fetcher.wake()
     const topics = [...new Set(this.plan.subTopologies.flatMap(part => part.topics))]
+    const first = Promise.withResolvers<void>()
+    first.promise.catch(() => {})
     this.#member = await broker.join(
       { group: this.plan.id, topics },
       {
-        assigned: partitions => between(() => this.assign(partitions)),
+        assigned: async partitions => {
+          try {
+            await between(() => this.assign(partitions))
+          } catch (error) {
+            first.reject(error)
+            throw error
+          }
+          first.resolve()
+        },
         revoked: partitions => between(() => this.revoke(partitions)),
         lost: (partitions, reason) => {
           void between(() => this.#closeAll(this.#tasksOf(partitions)))
+          first.reject(reason)
           lost(reason)
         },
       },
     )
+    await first.promise
   }
 
   async #counts(connectors: ReadonlyMap<string, readonly string[]>): Promise<ReadonlyMap<string, number>> {

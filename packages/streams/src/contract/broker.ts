@@ -91,7 +91,7 @@ export interface GroupOptions {
 }
 
 export interface GroupCallbacks {
-  /** These partitions are this member's from now on, beside those it has. */
+  /** These partitions are this member's from now on, beside those it has. Called once after joining, with none if there are none for it. */
   assigned(partitions: readonly TopicPartition[]): Promise<void>
   /** Awaited before the partitions can move: finish, flush and commit here. */
   revoked(partitions: readonly TopicPartition[]): Promise<void>

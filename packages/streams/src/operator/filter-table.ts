@@ -20,11 +20,11 @@ export function filterTable<K, V>(predicate: (value: V, key: K) => boolean): Ope
         let previous: V | null | undefined
         try {
           value = change.value !== null && predicate(change.value, change.key) ? change.value : null
-          previous = asked.previous && change.previous != null && predicate(change.previous, change.key) ? change.previous : null
+          previous = change.previous != null && predicate(change.previous, change.key) ? change.previous : null
         } catch (thrown) {
           return fail(thrown)
         }
-        if (asked.previous && value === null && previous === null) return
+        if (change.previous !== undefined && value === null && previous === null) return
         out({ ...change, value, previous: asked.previous ? previous : undefined })
       }
     },

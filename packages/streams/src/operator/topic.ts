@@ -13,7 +13,7 @@ export interface TopicOptions<K, V> extends Serdes<K, V> {
    * the partition, -1 before the first record.
    */
   readonly timestamp?: (value: V, record: StreamRecord<K, V>, partitionTime: number) => number
-  /** What a negative time does: stop (default), drop and count, or take the partition's time. */
+  /** What a negative time does: stop, drop and count, or take the partition's time. Default: one that Kafka holds stops, one that `timestamp` answers is dropped. */
   readonly invalidTimestamp?: 'fail' | 'skip' | 'partitionTime'
   /** What bytes that their serde refuses do. Default 'fail'. */
   readonly onError?: OnError
@@ -30,7 +30,7 @@ export function sourceFacts<K, V>(name: string | readonly string[], options: Top
     key: options.key as Serde<unknown>,
     value: options.value as Serde<unknown>,
     ...(options.timestamp && { timestamp: options.timestamp as NonNullable<SourceFacts['timestamp']> }),
-    invalidTimestamp: options.invalidTimestamp ?? 'fail',
+    invalidTimestamp: options.invalidTimestamp ?? (options.timestamp === undefined ? 'fail' : 'skip'),
     onError: options.onError ?? 'fail',
     nulls,
   })

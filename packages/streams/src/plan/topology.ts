@@ -24,6 +24,8 @@ export interface Topology {
   /** Nodes from which a stage in the same task writes dead letters. */
   readonly origins: ReadonlySet<Node>
   readonly stores: ReadonlyMap<string, StoreSpec>
+  /** All in one task, every topic with one partition. */
+  readonly whole: boolean
   readonly subTopologies: readonly SubTopology[]
   /** Equal for equal plans: kinds, labels, topics, stores and edges. */
   readonly fingerprint: string
@@ -77,6 +79,7 @@ function draw(id: string, ends: readonly Node[], whole: boolean): Topology {
     ordered,
     origins,
     stores,
+    whole,
     subTopologies: cut({ id, nodes, unmoved, asked, whole }),
     fingerprint: fingerprint(nodes),
     [mark]: true as const,
