@@ -21,7 +21,7 @@ const changesKey =
 const extractors: Readonly<Record<string, object>> = {
   skipInvalid: { invalidTimestamp: 'skip' },
   partitionTimeIfInvalid: { invalidTimestamp: 'partitionTime' },
-  afterAt: { timestamp: timestampAfterAt, invalidTimestamp: 'skip' },
+  afterAt: { timestamp: timestampAfterAt },
 }
 
 function timestamps(node: NodeSpec): object {
