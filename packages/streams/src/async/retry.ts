@@ -18,7 +18,10 @@ export interface Attempt<T> {
 }
 
 /** How tries ended: with a result, given up after so many, or aborted from outside. */
-export type Outcome<T> = { readonly kind: 'done'; readonly result: T } | { readonly kind: 'failed'; readonly error: unknown; readonly attempts: number } | { readonly kind: 'aborted' }
+export type Outcome<T> =
+  | { readonly kind: 'done'; readonly result: T }
+  | { readonly kind: 'failed'; readonly error: unknown; readonly attempts: number }
+  | { readonly kind: 'aborted' }
 
 /** Tries until it works, until trying again cannot help, or until the retries are used up. */
 export async function attempt<T>(a: Attempt<T>): Promise<Outcome<T>> {

@@ -1,10 +1,11 @@
-import type { AsyncFacts, Asked, Node, OnError } from '../contract/node.ts'
+import type { Asked, AsyncFacts, Node, OnError } from '../contract/node.ts'
 import type { StreamRecord } from '../contract/record.ts'
 import { SinkError } from '../contract/sink.ts'
 import type { Emit, Held, Origin, Position, Task } from '../contract/task.ts'
 import { RiachoError, reasonOf } from '../errors.ts'
 import { deadLettersOf } from '../plan/failure.ts'
 import { checkPartitioned } from '../plan/node.ts'
+import { type LaneEntry, Lanes } from './lanes.ts'
 import { attempt, type Outcome, type Retry } from './retry.ts'
 
 /** Options of an asynchronous stage. Times are milliseconds. */
@@ -32,9 +33,8 @@ export interface Work<A, B> {
   close?(): Promise<void>
 }
 
-interface Entry<A, B> {
+interface Entry<A, B> extends LaneEntry {
   readonly record: A
-  readonly lane: string | number | null
   /** With the original record when a dead letter may need it. */
   readonly at: Position | Origin | null
   readonly since: number
@@ -50,12 +50,23 @@ export function stageFacts(
   idempotent: boolean,
 ): { kind: 'async'; keyed: boolean; async: AsyncFacts; deadLetters?: readonly string[] } {
   if (options.order === 'key') checkPartitioned(parent, label)
-  const limits = { heldMax: options.heldMax ?? 1, inFlightMax: options.inFlightMax ?? 1, recordsMax: options.batch?.recordsMax ?? 1, timeout: options.timeout ?? 1 }
+  const limits = {
+    heldMax: options.heldMax ?? 1,
+    inFlightMax: options.inFlightMax ?? 1,
+    recordsMax: options.batch?.recordsMax ?? 1,
+    timeout: options.timeout ?? 1,
+  }
   for (const [name, limit] of Object.entries(limits)) {
-    if (!(Number.isSafeInteger(limit) && limit > 0)) throw new RiachoError('RIACHO_OPTION', `'${label}': ${name} is a whole number above 0, not ${limit}`)
+    if (!(Number.isSafeInteger(limit) && limit > 0))
+      throw new RiachoError('RIACHO_OPTION', `'${label}': ${name} is a whole number above 0, not ${limit}`)
   }
   const keyed = options.order !== 'partition' && parent.partitioned
-  return { kind: 'async', keyed, async: Object.freeze({ order: options.order ?? (keyed ? undefined : 'partition'), idempotent }), ...deadLettersOf(options.onError) }
+  return {
+    kind: 'async',
+    keyed,
+    async: Object.freeze({ order: options.order ?? (keyed ? undefined : 'partition'), idempotent }),
+    ...deadLettersOf(options.onError),
+  }
 }
 
 /** Opens an asynchronous stage: bounded, batched, retried, in order. */
@@ -85,14 +96,15 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
   readonly #heldMax: number
   /** All entries in input order; only kept when results leave in that order. */
   #line: Entry<A, B>[] = []
-  #ready: Entry<A, B>[] = []
-  /** Keys at work, each with the entries that wait for it. */
-  #busy = new Map<string | number, Entry<A, B>[]>()
+  readonly #lanes = new Lanes<Entry<A, B>>()
+  #taken = 0
   #flying = 0
   #flushing = false
   #timer: AbortController | undefined
   #abort = new AbortController()
   #opened: Promise<void> | undefined
+  /** The last try to open failed: that is no record's fault. */
+  #unopened = false
   #waiters: (() => void)[] = []
 
   constructor(
@@ -120,6 +132,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
 
   take(record: A): void {
     const entry: Entry<A, B> = {
+      n: this.#taken++,
       record,
       lane: laneOf(record.key),
       at: this.#asked.origins ? (this.#asked.origin?.(record) ?? this.#task.origin()) : this.#task.position(),
@@ -129,9 +142,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
     }
     this.size++
     if (this.#inOrder) this.#line.push(entry)
-    const before = entry.lane === null ? undefined : this.#busy.get(entry.lane)
-    if (before === undefined) this.#ready.push(entry)
-    else before.push(entry)
+    this.#lanes.add(entry)
     this.#start(false)
   }
 
@@ -150,8 +161,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
     this.#timer?.abort()
     this.#timer = undefined
     this.#line = []
-    this.#ready = []
-    this.#busy.clear()
+    this.#lanes.clear()
     this.#flying = 0
     this.size = 0
     this.#moved()
@@ -166,10 +176,12 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
   /** Starts batches while there are enough records, or any when it is time. */
   #start(now: boolean): void {
     const { recordsMax, wait } = this.#options.batch
-    while (this.#flying < this.#inFlightMax && this.#ready.length > 0) {
-      if (!now && !this.#flushing && this.#ready.length < recordsMax && wait > 0) return this.#wake(wait)
-      const batch = this.#nextBatch(recordsMax)
-      if (batch.length > 0) void this.#fly(batch)
+    while (this.#flying < this.#inFlightMax && this.#lanes.ready > 0) {
+      if (!now && !this.#flushing && this.#lanes.ready < recordsMax && wait > 0) {
+        this.#wake(wait)
+        return
+      }
+      void this.#fly(this.#lanes.next(recordsMax))
     }
   }
 
@@ -182,21 +194,6 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
       this.#timer = undefined
       this.#start(true)
     })
-  }
-
-  /** Takes ready entries whose key is not at work; the others begin to wait for it. */
-  #nextBatch(recordsMax: number): Entry<A, B>[] {
-    const batch: Entry<A, B>[] = []
-    let seen = 0
-    for (; seen < this.#ready.length && batch.length < recordsMax; seen++) {
-      const entry = this.#ready[seen]!
-      const before = entry.lane === null ? undefined : this.#busy.get(entry.lane)
-      if (before === undefined) batch.push(entry)
-      else before.push(entry)
-    }
-    this.#ready = this.#ready.slice(seen)
-    for (const { lane } of batch) if (lane !== null) this.#busy.set(lane, [])
-    return batch
   }
 
   async #fly(batch: readonly Entry<A, B>[]): Promise<void> {
@@ -215,7 +212,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
     } else for (const entry of batch) this.#gone(entry, outcome.error, outcome.attempts)
     if (signal.aborted) return
     this.#flying--
-    this.#release(batch)
+    this.#lanes.release(batch)
     this.#start(false)
     this.#moved()
   }
@@ -231,8 +228,10 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
         this.#opened ??= this.#work.open?.() ?? Promise.resolve()
         try {
           await this.#opened
+          this.#unopened = false
         } catch (error) {
           this.#opened = undefined
+          this.#unopened = true
           throw error
         }
         return this.#work.run(records, stop)
@@ -253,14 +252,18 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
     if (this.#inOrder) this.#advance()
   }
 
+  /** A record that stops the task stays inside: nothing after it goes on, and no drain takes it for done. */
   #gone(entry: Entry<A, B>, error: unknown, attempts: number): void {
-    entry.state = 'gone'
     const { onError = 'fail' } = this.#options
+    if (onError === 'fail' || this.#unopened) {
+      const what = this.#unopened ? 'could not be opened' : `failed after ${attempts} tries`
+      const reason = `'${this.#label}' ${what}: ${reasonOf(error)}; mend it${this.#unopened ? '' : ', or give the stage an onError'}`
+      this.#task.fail(new RiachoError('RIACHO_ASYNC', reason, { cause: error, place: { node: this.#label, ...place(entry.at) } }))
+      return
+    }
+    entry.state = 'gone'
     if (onError === 'skip') this.#task.drop('processing')
-    else if (onError === 'fail') {
-      const reason = `'${this.#label}' failed after ${attempts} tries: ${reasonOf(error)}; mend it, or give the stage an onError`
-      return this.#task.fail(new RiachoError('RIACHO_ASYNC', reason, { cause: error, place: { node: this.#label, ...entry.at } }))
-    } else {
+    else {
       const failure = { code: 'RIACHO_ASYNC', reason: reasonOf(error), node: this.#label, attempts, firstFailure: entry.since }
       this.#task.resume(entry.at, () => this.#task.deadLetter(onError.deadLetter, failure), undefined)
     }
@@ -277,20 +280,17 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
     for (const entry of entries) if (entry.state === 'done') this.#task.resume(entry.at, this.#out, entry.result as B)
   }
 
-  #release(batch: readonly Entry<A, B>[]): void {
-    for (const { lane } of batch) {
-      if (lane === null) continue
-      this.#ready.push(...(this.#busy.get(lane) ?? []))
-      this.#busy.delete(lane)
-    }
-  }
-
   #moved(): void {
     if (this.size === 0) this.#flushing = false
     const waiters = this.#waiters
     this.#waiters = []
     for (const resolve of waiters) resolve()
   }
+}
+
+/** Where a record was, without the record. */
+function place(at: Position | Origin | null): Partial<Position> {
+  return at === null ? {} : { topic: at.topic, partition: at.partition, offset: at.offset }
 }
 
 function laneOf(key: unknown): string | number | null {
