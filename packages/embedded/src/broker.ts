@@ -169,6 +169,7 @@ export class LogBroker implements EmbeddedBroker {
     const copies = offsets.map(one => ({ ...one }))
     this.#storage.journal.append({ kind: 'offsets', group, offsets: copies })
     this.#storage.offsets.apply(group, copies)
+    this.transactions.payOwed()
   }
 
   deleteBefore(log: PartitionLog, offset: number): void {

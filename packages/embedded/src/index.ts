@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '@riacho/streams/engine'
 import { type EmbeddedBroker, LogBroker } from './broker.ts'
+import { openDirectory } from './directory.ts'
 import { Frames } from './frames.ts'
 import { memoryStorage } from './storage.ts'
 
@@ -17,6 +18,10 @@ export interface EmbeddedOptions {
   readonly partitionsDefault?: number | undefined
   /** Creates topics that are used. Default true. */
   readonly autoCreateTopics?: boolean | undefined
+  /** In a directory: bytes at which a partition goes on in the next file. Default 64 MiB. */
+  readonly segmentBytesMax?: number | undefined
+  /** In a directory: partitions of compacted topics from this many bytes on are cleaned when it is opened. Default 1 MiB. */
+  readonly compactBytesMin?: number | undefined
   /** Fills the frame of a slice with 0xDB when it is released. For tests; also switched on by the environment variable RIACHO_POISON_LOANS. */
   readonly poisonLoans?: boolean | undefined
 }
@@ -30,5 +35,9 @@ export async function embedded(options: EmbeddedOptions = {}): Promise<EmbeddedB
     autoCreateTopics: options.autoCreateTopics ?? true,
     readOnly: options.readOnly ?? false,
   }
-  return new LogBroker(settings, memoryStorage(frames), frames)
+  const { directory } = options
+  if (directory === undefined) return new LogBroker(settings, memoryStorage(frames), frames)
+  const segmentBytesMax = options.segmentBytesMax ?? 64 * 1024 * 1024
+  const compactBytesMin = options.compactBytesMin ?? 1024 * 1024
+  return new LogBroker(settings, openDirectory({ ...settings, directory, segmentBytesMax, compactBytesMin }, frames), frames)
 }

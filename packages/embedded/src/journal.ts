@@ -18,8 +18,10 @@ export type JournalEntry =
 export interface Journal {
   /** Keeps the entry. When it throws, the entry is not kept. */
   append(entry: JournalEntry): void
+  /** Called when no decision waits for its markers: the journal may be replaced by a shorter one. */
+  tidy(): void
   close(): void
 }
 
 /** The journal of a broker that keeps nothing. */
-export const noJournal: Journal = { append: () => {}, close: () => {} }
+export const noJournal: Journal = { append: () => {}, tidy: () => {}, close: () => {} }

@@ -39,6 +39,8 @@ export class PartitionLog implements TopicPartition {
   start = 0
   /** The high watermark: the offset of the next record. */
   end = 0
+  /** The highest producer id seen here. */
+  lastProducerId = 0
   /** Called after each append. */
   readonly listeners = new Set<() => void>()
   readonly #store: SegmentStore
@@ -79,6 +81,11 @@ export class PartitionLog implements TopicPartition {
     const position = part.segment.size
     part.segment.append(batch)
     this.note(batch, 0, position)
+    this.changed()
+  }
+
+  /** Tells whoever waits for records. */
+  changed(): void {
     for (const listener of this.listeners) listener()
   }
 
@@ -86,8 +93,18 @@ export class PartitionLog implements TopicPartition {
   attach(segment: Segment): Part {
     const part: Part = { segment, offsets: [], positions: [] }
     if (this.#parts.length === 0 && this.end === 0) this.start = this.end = segment.baseOffset
+    this.end = Math.max(this.end, segment.baseOffset)
     this.#parts.push(part)
     return part
+  }
+
+  /** Forgets all segments, to be read anew. */
+  forget(): void {
+    this.close()
+    this.#parts = []
+    this.#aborted = []
+    this.#open.clear()
+    this.start = this.end = 0
   }
 
   /** Takes the batch at `at0` of `frame`, which lies at `position` of the last segment, into the index and the state of transactions. */
@@ -101,6 +118,7 @@ export class PartitionLog implements TopicPartition {
     const attributes = frame.readInt16BE(at0 + batchField.attributes)
     if ((attributes & batchAttribute.transactional) === 0) return
     const producerId = readLong(frame, at0 + batchField.producerId)
+    if (producerId > this.lastProducerId) this.lastProducerId = producerId
     if ((attributes & batchAttribute.control) === 0) {
       if (!this.#open.has(producerId)) this.#open.set(producerId, base)
       return
@@ -150,6 +168,11 @@ export class PartitionLog implements TopicPartition {
     this.start = offset
     while (this.#parts.length > 1 && this.#parts[1]!.segment.baseOffset <= offset) this.#parts.shift()!.segment.remove()
     this.#aborted = this.#aborted.filter(one => one.lastOffset >= offset)
+  }
+
+  /** Bytes of all segments. */
+  get bytes(): number {
+    return this.#parts.reduce((sum, part) => sum + part.segment.size, 0)
   }
 
   /** Segments in order. */

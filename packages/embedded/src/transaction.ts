@@ -117,9 +117,7 @@ export class Transactions {
 
   /** Writes the markers that are owed; what fails stays owed. */
   payOwed(): void {
-    const owed = this.#owed
-    if (owed.length === 0) return
-    this.#owed = owed.filter(({ kind, log, producerId, epoch }) => {
+    this.#owed = this.#owed.filter(({ kind, log, producerId, epoch }) => {
       try {
         log.append(encodeMarker(kind, producerId, epoch, this.#clock.now()))
         return false
@@ -128,6 +126,7 @@ export class Transactions {
         throw thrown
       }
     })
+    if (this.#owed.length === 0) this.#journal.tidy()
   }
 
   /** Resolves when no open transaction holds offsets of these partitions. */

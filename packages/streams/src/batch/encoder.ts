@@ -25,6 +25,7 @@ export class BatchEncoder {
   #p = headerBytes
   #baseTimestamp = 0
   #maxTimestamp = 0
+  #nextDelta = 0
 
   /** `capacity`: bytes to start with. */
   constructor(capacity = 4096) {
@@ -60,7 +61,7 @@ export class BatchEncoder {
     this.#buffer[this.#p++] = 0
     if ((delta | 0) === delta && delta < 64 && delta >= -64) this.#buffer[this.#p++] = (delta << 1) ^ (delta >> 31)
     else this.#varlong(delta, timestamp)
-    this.#varint(this.count)
+    this.#varint(this.#nextDelta++)
     this.#field(key)
     this.#field(value)
     if (headers.length === 0) this.#buffer[this.#p++] = 0
@@ -77,17 +78,23 @@ export class BatchEncoder {
     const b = this.#buffer
     const end = this.#p
     const attributes = transactional ? batchAttribute.transactional : 0
-    writeHeader(b, end, attributes, this.count, this.#baseTimestamp, this.#maxTimestamp, producerId, epoch, sequence)
+    writeHeader(b, end, attributes, this.count, this.#nextDelta - 1, this.#baseTimestamp, this.#maxTimestamp, producerId, epoch, sequence)
     b.writeUInt32BE(options.crc ? crc32c(b, batchField.attributes, end) : 0, batchField.crc)
     if (options.detach) this.#buffer = Buffer.allocUnsafeSlow(b.length)
     this.reset()
     return b.subarray(0, end)
   }
 
+  /** Leaves out `offsets` offsets before the next record, as compaction does. */
+  skip(offsets: number): void {
+    this.#nextDelta += offsets
+  }
+
   /** Throws the open batch away. */
   reset(): void {
     this.#p = headerBytes
     this.count = 0
+    this.#nextDelta = 0
   }
 
   #grow(room: number): void {
@@ -199,7 +206,7 @@ export function encodeMarker(kind: 'commit' | 'abort', producerId: number, epoch
   const record = [32, 0, 0, 0, 8, 0, 0, 0, kind === 'commit' ? 1 : 0, 12, 0, 0, 0, 0, 0, 0, 0]
   const b = Buffer.alloc(headerBytes + record.length)
   b.set(record, headerBytes)
-  writeHeader(b, b.length, batchAttribute.transactional | batchAttribute.control, 1, timestamp, timestamp, producerId, epoch, -1)
+  writeHeader(b, b.length, batchAttribute.transactional | batchAttribute.control, 1, 0, timestamp, timestamp, producerId, epoch, -1)
   b.writeUInt32BE(crc32c(b, batchField.attributes), batchField.crc)
   return b
 }
@@ -209,6 +216,7 @@ function writeHeader(
   end: number,
   attributes: number,
   count: number,
+  lastOffsetDelta: number,
   baseTimestamp: number,
   maxTimestamp: number,
   producerId: number,
@@ -220,7 +228,7 @@ function writeHeader(
   b.writeInt32BE(-1, batchField.leaderEpoch)
   b[batchField.magic] = 2
   b.writeInt16BE(attributes, batchField.attributes)
-  b.writeInt32BE(count - 1, batchField.lastOffsetDelta)
+  b.writeInt32BE(lastOffsetDelta, batchField.lastOffsetDelta)
   writeLong(b, baseTimestamp, batchField.baseTimestamp)
   writeLong(b, maxTimestamp, batchField.maxTimestamp)
   writeLong(b, producerId, batchField.producerId)
