@@ -1,0 +1,40 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { embedded } from '@riacho/embedded'
+import type { Broker } from '@riacho/streams/engine'
+import { failure } from './errors.ts'
+
+/** Where the embedded broker of an application keeps its data unless a folder is named. */
+export const dataRoot = '.riacho'
+
+/** Which broker to open: the cluster at these servers, else the embedded one in a directory. */
+export interface BrokerChoice {
+  readonly bootstrapServers?: string | undefined
+  readonly directory: string
+  readonly readOnly?: boolean
+}
+
+/** The client of a real cluster is a package of its own, installed by those who need it. */
+const kafkaPackage = '@riacho/kafka'
+
+/** Opens a broker. Rejects with `RIACHO_NO_KAFKA`, or with the broker's error. */
+export async function openBroker({ bootstrapServers, directory, readOnly = false }: BrokerChoice): Promise<Broker> {
+  if (bootstrapServers === undefined) return embedded({ directory, readOnly })
+  let client: { readonly kafka: (options: { readonly bootstrapServers: string }) => Promise<Broker> }
+  try {
+    client = await import(kafkaPackage)
+  } catch (thrown) {
+    const message = `${bootstrapServers} needs the Kafka client: install ${kafkaPackage}, or leave -b out to use the embedded broker`
+    throw failure('RIACHO_NO_KAFKA', message, thrown)
+  }
+  return client.kafka({ bootstrapServers })
+}
+
+/** The folder that was named, or the only one below `.riacho`. Throws `RIACHO_DATA_DIRECTORY`. */
+export function chosenDirectory(named: string | undefined): string {
+  if (named !== undefined) return named
+  const folders = existsSync(dataRoot) ? readdirSync(dataRoot, { withFileTypes: true }).filter(entry => entry.isDirectory()) : []
+  if (folders.length === 1) return join(dataRoot, folders[0]!.name)
+  const found = folders.length === 0 ? 'there is none here' : `there are ${folders.map(({ name }) => join(dataRoot, name)).join(', ')}`
+  throw failure('RIACHO_DATA_DIRECTORY', `which application's data? ${found}: name it with --data-dir`)
+}

@@ -1,0 +1,30 @@
+import { BrokerError, RiachoError, reasonOf } from '@riacho/streams/engine'
+
+/** Every code of this package, with what it means. The message of an error says what to do. */
+export const codes = {
+  RIACHO_SETTING: 'a setting outside what is allowed',
+  RIACHO_CONFIGURATION_FILE: 'a configuration file that is missing, unreadable or no JSON object',
+  RIACHO_ENTRY_MISSING: 'the entry file is not there',
+  RIACHO_ENTRY_FAILED: 'the entry file threw while it was loaded',
+  RIACHO_ENTRY_NO_TOPOLOGY: 'the default export of the entry file is no topology',
+  RIACHO_NO_KAFKA: 'a Kafka cluster was named and no client is installed',
+  RIACHO_PORT_IN_USE: 'the HTTP port that was asked for is taken',
+  RIACHO_HTTP: 'the HTTP server cannot listen',
+  RIACHO_JSON_SCHEMA: 'a JSON Schema that is missing, unreadable or no schema',
+  RIACHO_INPUT: 'a file to produce from that cannot be read',
+  RIACHO_DATA_DIRECTORY: 'a data directory that is missing, or several and none was named',
+  RIACHO_TOPIC: 'a topic that the broker does not have',
+  RIACHO_SHUTDOWN_TIMEOUT: 'stopping took longer than allowed',
+} as const
+
+/** An error of this package. */
+export const failure = (code: keyof typeof codes, message: string, cause?: unknown): RiachoError =>
+  new RiachoError(code, message, { cause })
+
+/** What a command tells its user of an error: the code, what happened, what to do, and the cause if the message does not hold it. */
+export function explained(thrown: unknown): string {
+  if (thrown instanceof BrokerError) return `RIACHO_BROKER_${thrown.code}: ${thrown.message}`
+  const reason = reasonOf(thrown)
+  const cause = thrown instanceof Error && thrown.cause !== undefined ? reasonOf(thrown.cause) : ''
+  return cause === '' || reason.includes(cause) ? reason : `${reason} (${cause})`
+}

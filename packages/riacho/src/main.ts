@@ -1,0 +1,143 @@
+#!/usr/bin/env node
+import { once } from 'node:events'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { chosenDirectory, openBroker } from './broker.ts'
+import { allowedSettings, configure, flagOf, type Settings, variableOf } from './configuration.ts'
+import { consume } from './consume.ts'
+import { type DescriptionFormat, descriptionFormats } from './describe.ts'
+import { explained } from './errors.ts'
+import { loadTopology } from './load.ts'
+import { harmless } from './log.ts'
+import { produce } from './produce.ts'
+import { run } from './run.ts'
+import { stopSignal } from './signals.ts'
+
+const exitCode = { fine: 0, failed: 1, usage: 2 } as const
+
+/** Options of `run` that name settings; their own flags come from the table of settings. */
+interface RunFlags extends Readonly<Record<string, unknown>> {
+  readonly config?: string
+  readonly untilEnd?: boolean
+}
+
+interface PlaceFlags {
+  readonly dataDir?: string
+  readonly bootstrapServers?: string
+}
+
+const short: Readonly<Record<string, string>> = { bootstrapServers: '-b, ' }
+
+function addSettings(command: Command, names: readonly string[]): Command {
+  for (const { name, allowed } of allowedSettings.filter(setting => names.includes(setting.name))) {
+    command.option(`${short[name] ?? ''}${flagOf(name)} <value>`, `${allowed} (${variableOf(name)})`)
+  }
+  return command
+}
+
+function positive(text: string): number {
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('Give a whole number above 0.')
+}
+
+const place = ['dataDir', 'bootstrapServers'] as const
+
+/** The settings of a command that only reads or writes a topic: a cluster, or the folder of an application. */
+function placeOf(flags: PlaceFlags): { bootstrapServers: string | undefined; directory: string } {
+  const { bootstrapServers, dataDir }: Settings = configure({ environment: process.env, flags })
+  return { bootstrapServers, directory: bootstrapServers === undefined ? chosenDirectory(dataDir) : '' }
+}
+
+function commandLine(): Command {
+  const program = new Command('riacho').description('Runs stream topologies on the embedded broker or on Kafka.')
+  const running = program
+    .command('run <file>')
+    .description('run the topology that FILE exports as default')
+    .option('--until-end', 'end when all input that there is has been processed')
+    .option('--config <file>', 'settings as JSON (default: riacho.config.json, if there is one)')
+  addSettings(
+    running,
+    allowedSettings.map(({ name }) => name),
+  ).action(runFile)
+
+  program
+    .command('describe <file>')
+    .description('print the plan of the topology')
+    .addOption(new Option('--format <format>', 'how').choices(Object.keys(descriptionFormats)).default('text'))
+    .action(async (file: string, { format }: { format: DescriptionFormat }) => {
+      process.stdout.write(descriptionFormats[format](await loadTopology(file)))
+    })
+
+  const producing = program
+    .command('produce <topic>')
+    .description('write each line of a file as a record')
+    .requiredOption('--from <file>', "the file; '-' is standard input")
+    .option('--key-separator <text>', 'what separates key and value of a line')
+  addSettings(producing, place).action(produceFile)
+
+  const consuming = program
+    .command('consume <topic>')
+    .description('print the records of a topic as lines of JSON, also while an application runs')
+    .option('--from-beginning', 'from the first record')
+    .option('--until-end', 'print what there is and end')
+    .option('--max <count>', 'end after so many records', positive)
+  addSettings(consuming, place).action(consumeTopic)
+  // Usage errors are thrown, so that they end with their own exit code.
+  for (const command of [program, ...program.commands]) command.exitOverride().showHelpAfterError('(--help shows what there is)')
+  return program
+}
+
+async function runFile(file: string, { config, untilEnd, ...flags }: RunFlags): Promise<void> {
+  const settings = configure({ file: config, environment: process.env, flags })
+  await run(await loadTopology(file), { settings, untilEnd: untilEnd ?? false })
+}
+
+async function produceFile(
+  topic: string,
+  { from, keySeparator, ...flags }: PlaceFlags & { from: string; keySeparator?: string },
+): Promise<void> {
+  const broker = await openBroker(placeOf(flags))
+  try {
+    const count = await produce(broker, { topic, from, keySeparator })
+    console.log(`${count} records written to ${topic}`)
+  } finally {
+    await broker.close()
+  }
+}
+
+interface ConsumeFlags extends PlaceFlags {
+  readonly fromBeginning?: boolean
+  readonly untilEnd?: boolean
+  readonly max?: number
+}
+
+async function consumeTopic(topic: string, { fromBeginning = false, untilEnd = false, max, ...flags }: ConsumeFlags): Promise<void> {
+  const broker = await openBroker({ ...placeOf(flags), readOnly: true })
+  const stop = new AbortController()
+  const stopping = stopSignal()
+  void stopping.first.then(() => stop.abort())
+  // `riacho consume … | head -1` closes the pipe: that is no failure.
+  process.stdout.on('error', () => stop.abort())
+  try {
+    await consume(broker, { topic, fromBeginning, untilEnd, count: max, signal: stop.signal }, async line => {
+      if (!process.stdout.write(`${line}\n`) && !stop.signal.aborted)
+        await once(process.stdout, 'drain', { signal: stop.signal }).catch(() => {})
+    })
+  } finally {
+    stopping.dispose()
+    await broker.close()
+  }
+}
+
+async function main(): Promise<number> {
+  try {
+    await commandLine().parseAsync()
+    return exitCode.fine
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCode.fine : exitCode.usage
+    process.stderr.write(`${harmless(explained(thrown))}\n`)
+    return exitCode.failed
+  }
+}
+
+// Ends here even if a connector left a handle open: everything that matters is closed.
+process.exit(await main())

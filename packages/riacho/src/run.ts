@@ -1,0 +1,101 @@
+import { join } from 'node:path'
+import { type App, type AppEvent, app as makeApp } from '@riacho/runtime'
+import type { Topology } from '@riacho/streams'
+import type { Broker } from '@riacho/streams/engine'
+import { dataRoot, openBroker } from './broker.ts'
+import { configure, type Settings } from './configuration.ts'
+import { failure } from './errors.ts'
+import { serveHttp } from './http.ts'
+import { type Logger, makeLog } from './log.ts'
+import { type Metrics, makeMetrics } from './metrics.ts'
+import { stopSignal } from './signals.ts'
+
+/** How a topology is run. */
+export interface RunOptions {
+  /** Default: what the environment and `riacho.config.json` say. */
+  readonly settings?: Settings
+  /** Ends when all input that there is has been processed and committed, instead of staying. */
+  readonly untilEnd?: boolean
+  /** Told once, when the application runs. */
+  readonly onRunning?: (running: Running) => void
+}
+
+/** What a run is made of. */
+export interface Running {
+  readonly app: App
+  readonly broker: Broker
+  readonly settings: Settings
+  /** Of metrics and health, such as `http://127.0.0.1:9095`. */
+  readonly url: string
+  /** Where the embedded broker keeps its data. */
+  readonly directory: string
+}
+
+/**
+ * Runs a topology until SIGINT, SIGTERM or, with `untilEnd`, the end of its input: opens the broker, serves metrics and health, and at the end finishes what is in
+ * work, commits and leaves. Resolves when all is closed; rejects with what stopped the application.
+ *
+ * @example
+ * await run(topology('orders', …), { settings: configure({ flags: { guarantee: 'exactly-once' } }) })
+ */
+export async function run(topology: Topology, options: RunOptions = {}): Promise<void> {
+  const settings = options.settings ?? configure({ environment: process.env })
+  const log = makeLog({ level: settings.logLevel })
+  const directory = settings.dataDir ?? join(dataRoot, topology.id)
+  const broker = await openBroker({ bootstrapServers: settings.bootstrapServers, directory })
+  try {
+    let metrics: Metrics | undefined
+    const app = makeApp(topology, { broker, ...engineSettings(settings), log: event => metrics && tell(event, log, metrics) })
+    metrics = makeMetrics(app)
+    const http = await serveHttp({ app, registry: metrics.registry, host: settings.httpHost, port: settings.httpPort })
+    log.info({ url: http.url, topology: topology.id, guarantee: settings.guarantee ?? 'at-least-once' }, 'metrics and health are served')
+    try {
+      await live(app, settings, options.untilEnd ?? false, () => options.onRunning?.({ app, broker, settings, url: http.url, directory }))
+    } finally {
+      await http.close()
+    }
+  } finally {
+    await broker.close()
+  }
+}
+
+/** What the engine takes of the settings: an absent one stays absent, so that the engine's default holds. */
+function engineSettings({ guarantee, commitIntervalMs, keepStreamTime, maxTaskIdleMs }: Settings) {
+  return {
+    ...(guarantee !== undefined && { guarantee }),
+    ...(commitIntervalMs !== undefined && { commitIntervalMs }),
+    ...(keepStreamTime !== undefined && { keepStreamTime }),
+    ...(maxTaskIdleMs !== undefined && { maxTaskIdleMs }),
+  }
+}
+
+function tell({ level, message, ...facts }: AppEvent, log: Logger, metrics: Metrics): void {
+  if (message === 'committed' && typeof facts.seconds === 'number') metrics.committed(facts.seconds)
+  log[level](facts, message)
+}
+
+async function live(app: App, settings: Settings, untilEnd: boolean, onRunning: () => void): Promise<void> {
+  const signal = stopSignal()
+  try {
+    const started = app.start().then(onRunning)
+    const ended = started.then(() => (untilEnd ? Promise.race([app.untilEnd(), app.done]) : app.done))
+    ended.catch(() => {})
+    await Promise.race([ended, signal.first])
+    await inTime(app.stop(), settings.shutdownTimeoutMs)
+  } finally {
+    signal.dispose()
+  }
+}
+
+async function inTime(work: Promise<void>, durationMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    const message = `stopping took longer than ${durationMs} ms; what was not committed is processed again: give a longer shutdownTimeoutMs, or look at what the sinks wait for`
+    timer = setTimeout(() => reject(failure('RIACHO_SHUTDOWN_TIMEOUT', message)), durationMs)
+  })
+  try {
+    await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
