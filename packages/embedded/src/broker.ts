@@ -175,8 +175,9 @@ export class LogBroker implements EmbeddedBroker {
   deleteBefore(log: PartitionLog, offset: number): void {
     this.#checkWritable()
     if (offset <= log.start) return
-    this.#storage.journal.append({ kind: 'start', topic: log.topic, partition: log.partition, offset })
+    // In this order a full disk can be made room on. Killed between the two, the broker shows a few of the records again.
     log.deleteBefore(offset)
+    this.#storage.journal.append({ kind: 'start', topic: log.topic, partition: log.partition, offset })
   }
 
   checkMember(member: Membership): void {

@@ -50,10 +50,9 @@ function rewrite(
   const file = new GrowingFile(`${path}.clean`, false)
   const encoder = new BatchEncoder()
   let size = 0
-  let base = 0
-  let next = 0
+  let base = group[0]!.baseOffset
+  let next = base
   const write = (): void => {
-    if (encoder.count === 0) return
     const batch = encoder.finish(-1, -1, -1, false, { crc: true })
     writeLong(batch, base, batchField.baseOffset)
     file.write(batch, size)
@@ -74,7 +73,10 @@ function rewrite(
         cursor.headers(),
       )
     })
-    write()
+    // The last batch reaches to where the next file begins, though it be empty: a reader's position must get there.
+    if (encoder.count === 0) base = next
+    encoder.skip(end - next)
+    if (end > base) write()
     file.close()
     renameSync(`${path}.clean`, path)
   } catch (thrown) {

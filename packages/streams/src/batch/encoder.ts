@@ -72,7 +72,7 @@ export class BatchEncoder {
 
   /**
    * Ends the batch and begins the next one. The result is a view that the next `append` overwrites, unless `detach` gives it away.
-   * `producerId`, `epoch` and `sequence` are -1 for a producer without an identity. Call it only when `count` is above 0.
+   * `producerId`, `epoch` and `sequence` are -1 for a producer without an identity. Without a record it makes an empty batch, which keeps the offsets that were skipped.
    */
   finish(producerId: number, epoch: number, sequence: number, transactional: boolean, options: FinishOptions): Buffer {
     const b = this.#buffer
