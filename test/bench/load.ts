@@ -4,7 +4,11 @@ import type { Topology } from '@riacho/streams'
 import type { Broker, RecordCursor } from '@riacho/streams/engine'
 
 /** A broker in memory whose topic `in` holds `count` records; `at` says key, value and time of the i-th. */
-export async function loaded(count: number, at: (i: number) => readonly [key: string, value: string, timestamp: number], directory?: string): Promise<EmbeddedBroker> {
+export async function loaded(
+  count: number,
+  at: (i: number) => readonly [key: string, value: string, timestamp: number],
+  directory?: string,
+): Promise<EmbeddedBroker> {
   const broker = await embedded(directory === undefined ? {} : { directory })
   await broker.admin.createTopics([
     { name: 'in', partitions: 1 },

@@ -10,7 +10,7 @@ export async function operatorChain(): Promise<{ value: number; unit: string }> 
   const time = async (id: string, extra: number): Promise<number> => {
     let at: KStream<string, string> = topic('in', { key: text, value: text })
     for (let i = 0; i < extra; i++) at = at.pipe(mapValues(value => value))
-    return processed(topology(id, at.pipe(to('out'))), broker)
+    return processed(topology(id, at.pipe(to('out', { value: text }))), broker)
   }
   await time('warm-up', operators)
   const without = await time('without', 0)

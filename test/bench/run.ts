@@ -29,5 +29,7 @@ for (const name of chosen) {
   }
   const sorted = results.map(result => result.value).sort((a, b) => a - b)
   const shown = (value: number): string => value.toLocaleString('en-US', { maximumFractionDigits: value < 1000 ? 1 : 0 })
-  console.log(`${name.padEnd(16)} ${shown(sorted[sorted.length >> 1]!).padStart(12)} ${results[0]!.unit} (${shown(sorted[0]!)}–${shown(sorted.at(-1)!)}, ${runs} runs)`)
+  console.log(
+    `${name.padEnd(16)} ${shown(sorted[sorted.length >> 1]!).padStart(12)} ${results[0]!.unit} (${shown(sorted[0]!)}–${shown(sorted.at(-1)!)}, ${runs} runs)`,
+  )
 }

@@ -14,14 +14,14 @@ export async function stateless(): Promise<{ value: number; unit: string }> {
     input.pipe(
       filter(value => value.charCodeAt(0) !== 48),
       mapValues(value => `x${value.slice(1)}`),
-      to('out'),
+      to('out', { value: text }),
     ),
   )
   const seconds = await processed(plan, broker)
   let expected = 0
   let sum = 0
   for (let i = 0; i < count; i++) {
-    if (i % 1000 % 10 === 0) continue
+    if ((i % 1000) % 10 === 0) continue
     expected++
     sum = (sum + Number(values[i % 1000]!.slice(1, 10)) + 120) % 1_000_000_007
   }
@@ -38,7 +38,9 @@ export async function stateless(): Promise<{ value: number; unit: string }> {
 
 /** The same with JSON values that are parsed and written again. */
 export async function statelessJson(): Promise<{ value: number; unit: string }> {
-  const values = Array.from({ length: 1000 }, (_, i) => JSON.stringify({ id: i, name: `name-${i}`, price: i * 3, note: filler.slice(0, 40) }))
+  const values = Array.from({ length: 1000 }, (_, i) =>
+    JSON.stringify({ id: i, name: `name-${i}`, price: i * 3, note: filler.slice(0, 40) }),
+  )
   const broker = await loaded(count, i => [`k${i % 100}`, values[i % 1000]!, 1_700_000_000_000 + i])
   interface Item {
     id: number

@@ -12,7 +12,11 @@ export async function windowedCount(): Promise<{ value: number; unit: string }> 
   const broker = await loaded(records, i => [names[keyOf(i)]!, 'v', start + Math.floor(i / 5)])
   const plan = topology(
     'bench-window',
-    topic('in', { key: text, value: text }).pipe(count('counts', { window: tumbling(minutes(1), { grace: minutes(1) }) }), toStream(), to('out', { value: int64 })),
+    topic('in', { key: text, value: text }).pipe(
+      count('counts', { window: tumbling(minutes(1), { grace: minutes(1) }) }),
+      toStream(),
+      to('out', { value: int64 }),
+    ),
   )
   const seconds = await processed(plan, broker)
   const expected = new Map<string, number>()
@@ -31,7 +35,10 @@ export async function windowedCount(): Promise<{ value: number; unit: string }> 
       updates++
     })
     must(updates === records, `${updates} updates of ${records}`)
-    must(found.size === expected.size && [...expected].every(([window, n]) => found.get(window) === n), 'counts differ from the recomputation')
+    must(
+      found.size === expected.size && [...expected].every(([window, n]) => found.get(window) === n),
+      'counts differ from the recomputation',
+    )
   }
   return { value: records / seconds, unit: 'records/s of one core' }
 }

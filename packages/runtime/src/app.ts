@@ -54,7 +54,8 @@ class Application implements App {
   }
 
   async start(): Promise<void> {
-    if (this.#state !== 'CREATED') throw new RiachoError('RIACHO_STATE', `an application starts once; this one is ${this.#state}: make another`)
+    if (this.#state !== 'CREATED')
+      throw new RiachoError('RIACHO_STATE', `an application starts once; this one is ${this.#state}: make another`)
     this.#enter('REBALANCING')
     try {
       await this.#engine.join(
@@ -104,7 +105,10 @@ class Application implements App {
       commitSeconds: counters.commitSeconds,
       recoveries: counters.recoveries,
       held: tasks.reduce((sum, task) => sum + task.held, 0),
-      bufferedBytes: tasks.reduce((sum, task) => sum + task.producer.bufferedBytes + task.inputs.reduce((bytes, input) => bytes + input.bytes, 0), 0),
+      bufferedBytes: tasks.reduce(
+        (sum, task) => sum + task.producer.bufferedBytes + task.inputs.reduce((bytes, input) => bytes + input.bytes, 0),
+        0,
+      ),
       lag: this.#lag,
       nodes: { ...counters.nodes },
     }
@@ -177,7 +181,11 @@ class Application implements App {
   async #failed(error: unknown): Promise<void> {
     this.#looping = false
     this.#enter('PENDING_ERROR')
-    this.#settings.log({ level: 'error', message: error instanceof Error ? error.message : String(error), code: (error as { code?: unknown }).code })
+    this.#settings.log({
+      level: 'error',
+      message: error instanceof Error ? error.message : String(error),
+      code: (error as { code?: unknown }).code,
+    })
     for (const work of this.#work.splice(0)) work.reject(error)
     await this.#engine.close().catch(() => {})
     this.#enter('ERROR')
@@ -185,7 +193,8 @@ class Application implements App {
   }
 
   #enter(state: State): void {
-    if (!mayFollow(this.#state, state)) throw new RiachoError('RIACHO_STATE', `from ${this.#state} to ${state} is no way that an application goes`)
+    if (!mayFollow(this.#state, state))
+      throw new RiachoError('RIACHO_STATE', `from ${this.#state} to ${state} is no way that an application goes`)
     this.#state = state
     this.#settings.log({ level: 'info', message: `state ${state}`, state })
   }

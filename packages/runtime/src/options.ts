@@ -57,7 +57,7 @@ export interface Settings extends Omit<Required<AppOptions>, 'limits'> {
 const defaults: Limits = Object.freeze({
   queueBytesMax: 8 << 20,
   producerBytesMax: 16 << 20,
-  uncommittedWritesMax: 200_000,
+  uncommittedWritesMax: 50_000,
   connectorRecordsMax: 1000,
   commitDrainMs: 5000,
   revokeDrainMs: 2000,
@@ -75,7 +75,8 @@ export function settings(options: AppOptions): Settings {
   const exactlyOnce = guarantee === 'exactly-once'
   const limits = { ...defaults, ...options.limits }
   for (const [name, limit] of Object.entries(limits)) {
-    if (!(Number.isSafeInteger(limit) && limit > 0)) throw new RiachoError('RIACHO_OPTION', `limits.${name} is a whole number above 0, not ${limit}`)
+    if (!(Number.isSafeInteger(limit) && limit > 0))
+      throw new RiachoError('RIACHO_OPTION', `limits.${name} is a whole number above 0, not ${limit}`)
   }
   const commitIntervalMs = options.commitIntervalMs ?? (exactlyOnce ? 100 : 30_000)
   if (!(Number.isSafeInteger(commitIntervalMs) && commitIntervalMs >= 0)) {

@@ -83,7 +83,9 @@ function failIfStopped(task: EngineTask): void {
 function writePositions(task: EngineTask, { plan, connectors }: CommitContext): void {
   for (const { input, partition } of connectors) {
     if (input.mark === undefined) continue
-    task.producer.partition({ topic: internal.positions(plan.id, input.name), partition: input.at.partition }).append(task.now(), partition, input.mark)
+    task.producer
+      .partition({ topic: internal.positions(plan.id, input.name), partition: input.at.partition })
+      .append(task.now(), partition, input.mark)
   }
 }
 
@@ -93,9 +95,11 @@ function offsetsOf(task: EngineTask, settings: Settings): readonly CommittedOffs
   return task.inputs.map(input => {
     const metadata = encodeCommitMetadata(input.partitionTime, times)
     if (metadata.length > metadataCharactersMax) {
-      throw new RiachoError('RIACHO_OPTION', `keepStreamTime needs ${metadata.length} characters of commit metadata, and the broker takes ${metadataCharactersMax}: shorten the names of windowed operators`)
+      throw new RiachoError(
+        'RIACHO_OPTION',
+        `keepStreamTime needs ${metadata.length} characters of commit metadata, and the broker takes ${metadataCharactersMax}: shorten the names of windowed operators`,
+      )
     }
     return { ...input.at, offset: input.position, metadata }
   })
 }
-

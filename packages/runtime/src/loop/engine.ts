@@ -6,10 +6,10 @@ import {
   partitionCounts,
   RiachoError,
   type SubTopology,
-  taskCount,
   type TopicPartition,
   type TopicSpec,
   type Topology,
+  taskCount,
 } from '@riacho/streams/engine'
 import { commit, DrainTimeout } from '../commit/commit.ts'
 import { Counters } from '../observe/counters.ts'
@@ -47,7 +47,10 @@ export class Engine {
       const connector = node.source?.connector
       if (connector === undefined) continue
       if (this.settings.exactlyOnce && connector.positions === 'acknowledged') {
-        this.settings.log({ level: 'warn', message: `source ${connector.name} is acknowledged after the commit: what it reads is at least once` })
+        this.settings.log({
+          level: 'warn',
+          message: `source ${connector.name} is acknowledged after the commit: what it reads is at least once`,
+        })
       }
       connectors.set(connector.name, await connector.partitions())
     }
@@ -83,10 +86,15 @@ export class Engine {
   async #counts(connectors: ReadonlyMap<string, readonly string[]>): Promise<ReadonlyMap<string, number>> {
     const { broker } = this.settings
     const external = new Set(this.plan.nodes.flatMap(node => node.source?.topics ?? []))
-    const outputs = new Set(this.plan.nodes.flatMap(node => [...(typeof node.sink?.topic === 'string' ? [node.sink.topic] : []), ...(node.deadLetters ?? [])]))
+    const outputs = new Set(
+      this.plan.nodes.flatMap(node => [...(typeof node.sink?.topic === 'string' ? [node.sink.topic] : []), ...(node.deadLetters ?? [])]),
+    )
     const known = await broker.admin.partitions([...external, ...outputs])
     const missing = [...external, ...outputs].filter(topic => !known.has(topic))
-    if (missing.length > 0) throw new RiachoError('RIACHO_TOPIC_MISSING', `the broker has no topic ${missing.join(', ')}: create it first`, { place: { topic: missing[0] } })
+    if (missing.length > 0)
+      throw new RiachoError('RIACHO_TOPIC_MISSING', `the broker has no topic ${missing.join(', ')}: create it first`, {
+        place: { topic: missing[0] },
+      })
     const positions = [...connectors].map(([name, partitions]) => [internal.positions(this.plan.id, name), partitions.length] as const)
     const counts = new Map(partitionCounts(this.plan, new Map([...known, ...positions])))
     const specs = internalTopics(this.plan, counts)
@@ -101,7 +109,11 @@ export class Engine {
     for (const { name, partitions } of specs) {
       const actual = found.get(name)
       if (actual !== partitions) {
-        throw new RiachoError('RIACHO_TOPIC_PARTITIONS', `internal topic ${name} has ${actual ?? 'no'} partitions and needs ${partitions}: its source changed; move the data under a new application id`, { place: { topic: name } })
+        throw new RiachoError(
+          'RIACHO_TOPIC_PARTITIONS',
+          `internal topic ${name} has ${actual ?? 'no'} partitions and needs ${partitions}: its source changed; move the data under a new application id`,
+          { place: { topic: name } },
+        )
       }
     }
   }
@@ -220,7 +232,8 @@ export class Engine {
   async lag(): Promise<readonly { topic: string; partition: number; records: number }[]> {
     const lags: { topic: string; partition: number; records: number }[] = []
     for (const { task, readers } of this.#open.values()) {
-      for (const reader of readers) lags.push({ topic: reader.input.name, partition: reader.input.at.partition, records: await reader.lag() })
+      for (const reader of readers)
+        lags.push({ topic: reader.input.name, partition: reader.input.at.partition, records: await reader.lag() })
       const topics = task.inputs.filter(input => input.name === input.at.topic)
       const ends = await this.settings.broker.admin.offsets(topics.map(input => input.at))
       topics.forEach((input, i) => {
@@ -290,7 +303,8 @@ export class Engine {
     const found = new Map<string, readonly [SubTopology, number]>()
     for (const { topic, partition } of partitions) {
       for (const part of this.plan.subTopologies) {
-        if (part.topics.includes(topic) && partition < taskCount(part, this.#context!.counts)) found.set(`${part.index}_${partition}`, [part, partition])
+        if (part.topics.includes(topic) && partition < taskCount(part, this.#context!.counts))
+          found.set(`${part.index}_${partition}`, [part, partition])
       }
     }
     return [...found.values()].sort((a, b) => a[0].index - b[0].index || a[1] - b[1])

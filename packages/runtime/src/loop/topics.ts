@@ -1,4 +1,4 @@
-import { internal, taskCount, type TopicSpec, type Topology } from '@riacho/streams/engine'
+import { internal, type TopicSpec, type Topology, taskCount } from '@riacho/streams/engine'
 
 const day = 86_400_000
 
@@ -8,11 +8,22 @@ export function internalTopics(plan: Topology, counts: ReadonlyMap<string, numbe
   for (const part of plan.subTopologies) {
     for (const { repartition } of part.reads) {
       const name = internal.repartition(plan.id, repartition!.name)
-      specs.push({ name, partitions: counts.get(name) ?? 1, config: { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'segment.bytes': '52428800', 'message.timestamp.type': 'CreateTime' } })
+      specs.push({
+        name,
+        partitions: counts.get(name) ?? 1,
+        config: { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'segment.bytes': '52428800', 'message.timestamp.type': 'CreateTime' },
+      })
     }
     for (const spec of part.stores) {
-      const windowed: Record<string, string> = spec.kind === 'window' ? { 'cleanup.policy': 'compact,delete', 'retention.ms': String((spec.retention ?? 0) + day) } : { 'cleanup.policy': 'compact' }
-      specs.push({ name: internal.changelog(plan.id, spec.name), partitions: taskCount(part, counts), config: { ...windowed, 'message.timestamp.type': 'CreateTime' } })
+      const windowed: Record<string, string> =
+        spec.kind === 'window'
+          ? { 'cleanup.policy': 'compact,delete', 'retention.ms': String((spec.retention ?? 0) + day) }
+          : { 'cleanup.policy': 'compact' }
+      specs.push({
+        name: internal.changelog(plan.id, spec.name),
+        partitions: taskCount(part, counts),
+        config: { ...windowed, 'message.timestamp.type': 'CreateTime' },
+      })
     }
     for (const node of part.nodes) {
       if (node.source?.connector === undefined) continue

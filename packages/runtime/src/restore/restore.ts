@@ -9,7 +9,12 @@ type Each = (key: Uint8Array | null, value: Uint8Array | null, timestamp: number
 export async function restore(task: EngineTask, plan: Topology, settings: Settings): Promise<number> {
   let restored = 0
   for (const [name, store] of task.stores) {
-    restored += await walk(settings.broker, { topic: internal.changelog(plan.id, name), partition: task.partition }, settings, restoring(store))
+    restored += await walk(
+      settings.broker,
+      { topic: internal.changelog(plan.id, name), partition: task.partition },
+      settings,
+      restoring(store),
+    )
     store.committed()
   }
   return restored
@@ -58,7 +63,11 @@ async function walk(broker: Broker, at: TopicPartition, settings: Settings, each
         batches.release()
       }
       if (settings.clock.now() - progress > settings.limits.restoreStallMs) {
-        throw new RiachoError('RIACHO_RESTORE_STALLED', `restoring from ${at.topic}-${at.partition} stands at offset ${position} of ${end}: is a transaction open there, or the broker away?`, { place: at })
+        throw new RiachoError(
+          'RIACHO_RESTORE_STALLED',
+          `restoring from ${at.topic}-${at.partition} stands at offset ${position} of ${end}: is a transaction open there, or the broker away?`,
+          { place: at },
+        )
       }
     }
   } finally {

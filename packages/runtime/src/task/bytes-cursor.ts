@@ -1,4 +1,4 @@
-import { type Headers, type RecordCursor, type SourceRecord, noHeaders } from '@riacho/streams/engine'
+import { type Headers, noHeaders, type RecordCursor, type SourceRecord } from '@riacho/streams/engine'
 
 const nothing = Buffer.alloc(0)
 

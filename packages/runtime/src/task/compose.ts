@@ -1,5 +1,14 @@
 import type { StreamRecord } from '@riacho/streams'
-import { type Asked, type Emit, internal, type Node, type Origin, RiachoError, type SubTopology, type Topology } from '@riacho/streams/engine'
+import {
+  type Asked,
+  type Emit,
+  internal,
+  type Node,
+  type Origin,
+  RiachoError,
+  type SubTopology,
+  type Topology,
+} from '@riacho/streams/engine'
 import type { EngineTask } from './task.ts'
 
 /** The ways into the operators of a task, made from sinks to sources. */
@@ -36,7 +45,8 @@ function entries(child: Node, parent: Node, inputs: ReadonlyMap<Node, readonly E
 function fanOut(children: readonly Child[]): Emit {
   if (children.some(child => child.port !== undefined)) {
     const byPort = new Map<string, Emit>()
-    for (const { port } of children) if (port !== undefined) byPort.set(port, all(children.filter(child => child.port === port).map(child => child.emit)))
+    for (const { port } of children)
+      if (port !== undefined) byPort.set(port, all(children.filter(child => child.port === port).map(child => child.emit)))
     return (record, port) => byPort.get(port!)?.(record)
   }
   return all(children.map(child => child.emit))
@@ -68,18 +78,30 @@ function asked(plan: Topology, part: SubTopology, node: Node, task: EngineTask):
   const origins = plan.origins.has(node)
   const order = plan.ordered.has(node) || !node.partitioned ? 'partition' : 'key'
   const derived = origins && node.async !== undefined && isDerived(node, new Set(part.nodes), plan)
-  return { previous: plan.asked.has(node), order, origins, strict: task.strict, ...(derived && { origin: (record: StreamRecord<unknown, unknown>) => asWritten(node, task, record) }) }
+  return {
+    previous: plan.asked.has(node),
+    order,
+    origins,
+    strict: task.strict,
+    ...(derived && { origin: (record: StreamRecord<unknown, unknown>) => asWritten(node, task, record) }),
+  }
 }
 
 /** Whether an operator between the input and this node makes records of its own. */
 function isDerived(node: Node, own: ReadonlySet<Node>, plan: Topology): boolean {
-  return node.parents.some(parent => own.has(parent) && !moved(plan, parent) && (parent.kind === 'aggregate' || parent.kind === 'process' || isDerived(parent, own, plan)))
+  return node.parents.some(
+    parent =>
+      own.has(parent) && !moved(plan, parent) && (parent.kind === 'aggregate' || parent.kind === 'process' || isDerived(parent, own, plan)),
+  )
 }
 
 function asWritten(node: Node, task: EngineTask, record: StreamRecord<unknown, unknown>): Origin {
   const { key, value, timestamp, headers } = record
   if (node.key === undefined && key !== null) {
-    throw new RiachoError('RIACHO_NO_SERDE', `'${node.label}' writes dead letters of records whose key nobody said how to write: give { key: … } to the operator that made it`)
+    throw new RiachoError(
+      'RIACHO_NO_SERDE',
+      `'${node.label}' writes dead letters of records whose key nobody said how to write: give { key: … } to the operator that made it`,
+    )
   }
   const at = task.position()
   return {
@@ -89,6 +111,11 @@ function asWritten(node: Node, task: EngineTask, record: StreamRecord<unknown, u
     timestamp,
     headers,
     key: key === null ? null : node.key!.encode(key),
-    value: value === null || value === undefined ? null : node.value === undefined ? Buffer.from(JSON.stringify(value)) : node.value.encode(value),
+    value:
+      value === null || value === undefined
+        ? null
+        : node.value === undefined
+          ? Buffer.from(JSON.stringify(value))
+          : node.value.encode(value),
   }
 }

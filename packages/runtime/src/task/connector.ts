@@ -1,4 +1,4 @@
-import { type Clock, type Source, type SourceReader, reasonOf } from '@riacho/streams/engine'
+import { type Clock, reasonOf, type Source, type SourceReader } from '@riacho/streams/engine'
 import type { AppEvent } from '../options.ts'
 import type { Input } from './input.ts'
 
@@ -75,7 +75,12 @@ export class ConnectorReader {
     } catch (error) {
       if (signal.aborted) return
       this.#failures++
-      this.#log({ level: 'warn', message: `reading ${this.input.name} failed, trying again: ${reasonOf(error)}`, source: this.input.name, failures: this.#failures })
+      this.#log({
+        level: 'warn',
+        message: `reading ${this.input.name} failed, trying again: ${reasonOf(error)}`,
+        source: this.input.name,
+        failures: this.#failures,
+      })
       await this.#clock.sleep(Math.min(10_000, 100 * 2 ** Math.min(this.#failures, 10)), signal)
     }
   }

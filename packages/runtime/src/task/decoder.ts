@@ -1,5 +1,5 @@
-import { type Emit, type Headers, noHeaders, RiachoError, type RecordCursor, reasonOf, type SourceFacts } from '@riacho/streams/engine'
 import type { StreamRecord } from '@riacho/streams'
+import { type Emit, type Headers, noHeaders, type RecordCursor, RiachoError, reasonOf, type SourceFacts } from '@riacho/streams/engine'
 
 /** What a decoder tells its task. */
 export interface DecodeReport {
@@ -75,7 +75,11 @@ export class Decoder {
     try {
       timestamp = facts.timestamp === undefined ? record.timestamp : facts.timestamp(record.value, record, this.partitionTime)
     } catch (thrown) {
-      throw new RiachoError('RIACHO_TIMESTAMP', `'${this.#label}': reading the time of the record at offset ${offset} failed: ${reasonOf(thrown)}`, { cause: thrown, place })
+      throw new RiachoError(
+        'RIACHO_TIMESTAMP',
+        `'${this.#label}': reading the time of the record at offset ${offset} failed: ${reasonOf(thrown)}`,
+        { cause: thrown, place },
+      )
     }
     if (!(timestamp >= 0)) {
       if (facts.invalidTimestamp === 'skip') {
@@ -84,7 +88,11 @@ export class Decoder {
       }
       if (facts.invalidTimestamp === 'partitionTime') timestamp = this.partitionTime
       if (!(timestamp >= 0)) {
-        throw new RiachoError('RIACHO_TIMESTAMP', `'${this.#label}': the record at offset ${offset} has the invalid time ${record.timestamp}: set invalidTimestamp to 'skip' or 'partitionTime', or a timestamp`, { place })
+        throw new RiachoError(
+          'RIACHO_TIMESTAMP',
+          `'${this.#label}': the record at offset ${offset} has the invalid time ${record.timestamp}: set invalidTimestamp to 'skip' or 'partitionTime', or a timestamp`,
+          { place },
+        )
       }
     }
     record.timestamp = timestamp
@@ -95,13 +103,24 @@ export class Decoder {
   #refused(thrown: unknown, offset: number): boolean {
     const { onError } = this.#facts
     if (onError === 'fail') {
-      throw new RiachoError('RIACHO_DECODE', `'${this.#label}': the record at offset ${offset} cannot be decoded: ${reasonOf(thrown)}; mend it, or give the source an onError`, {
-        cause: thrown,
-        place: { node: this.#label, offset },
-      })
+      throw new RiachoError(
+        'RIACHO_DECODE',
+        `'${this.#label}': the record at offset ${offset} cannot be decoded: ${reasonOf(thrown)}; mend it, or give the source an onError`,
+        {
+          cause: thrown,
+          place: { node: this.#label, offset },
+        },
+      )
     }
     if (onError === 'skip') this.#report.drop('deserialization')
-    else this.#report.deadLetter(onError.deadLetter, { code: 'RIACHO_DECODE', reason: reasonOf(thrown), node: this.#label, attempts: 1, firstFailure: this.#report.now() })
+    else
+      this.#report.deadLetter(onError.deadLetter, {
+        code: 'RIACHO_DECODE',
+        reason: reasonOf(thrown),
+        node: this.#label,
+        attempts: 1,
+        firstFailure: this.#report.now(),
+      })
     return false
   }
 }

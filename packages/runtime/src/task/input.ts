@@ -96,7 +96,8 @@ export class Input {
   /** Copies of the record that was loaded last. */
   origin(): Origin {
     const cursor = this.#slices[0]!.cursor
-    const copy = (frame: Buffer, start: number, end: number): Uint8Array | null => (start < 0 ? null : Uint8Array.prototype.slice.call(frame, start, end))
+    const copy = (frame: Buffer, start: number, end: number): Uint8Array | null =>
+      start < 0 ? null : Uint8Array.prototype.slice.call(frame, start, end)
     return {
       ...this.where(),
       timestamp: cursor.timestamp,

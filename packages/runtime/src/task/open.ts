@@ -1,5 +1,15 @@
 import type { StreamRecord } from '@riacho/streams'
-import { decodeCommitMetadata, type Emit, internal, type Node, type Producer, RiachoError, type SourceFacts, type SubTopology, type Topology } from '@riacho/streams/engine'
+import {
+  decodeCommitMetadata,
+  type Emit,
+  internal,
+  type Node,
+  type Producer,
+  RiachoError,
+  type SourceFacts,
+  type SubTopology,
+  type Topology,
+} from '@riacho/streams/engine'
 import type { Counters } from '../observe/counters.ts'
 import type { Settings } from '../options.ts'
 import { lastPosition, restore } from '../restore/restore.ts'
@@ -67,7 +77,10 @@ export async function openTask(part: SubTopology, partition: number, context: Op
 }
 
 /** Exactly once one transactional producer; at least once a second one for changelogs, which waits for its flush. */
-async function openProducers(transactionalId: string, { broker, exactlyOnce, limits }: Settings): Promise<{ producer: Producer; changelog: Producer }> {
+async function openProducers(
+  transactionalId: string,
+  { broker, exactlyOnce, limits }: Settings,
+): Promise<{ producer: Producer; changelog: Producer }> {
   if (exactlyOnce) {
     const producer = await broker.producer({ transactionalId, transactionTimeout: limits.transactionTimeoutMs })
     return { producer, changelog: producer }
@@ -83,7 +96,11 @@ interface Way {
 }
 
 /** The inputs of a part: each topic once, whoever reads it, and each repartition topic that it reads. */
-function inputsOf(plan: Topology, part: SubTopology, { sources, reads }: { sources: ReadonlyMap<Node, Emit>; reads: ReadonlyMap<Node, Emit> }): readonly Way[] {
+function inputsOf(
+  plan: Topology,
+  part: SubTopology,
+  { sources, reads }: { sources: ReadonlyMap<Node, Emit>; reads: ReadonlyMap<Node, Emit> },
+): readonly Way[] {
   const ways = new Map<string, Way>()
   for (const [node, emit] of sources) {
     const facts = node.source!
@@ -97,7 +114,12 @@ function inputsOf(plan: Topology, part: SubTopology, { sources, reads }: { sourc
   for (const [node, emit] of reads) {
     const { name, key, value } = node.repartition!
     const topic = internal.repartition(plan.id, name)
-    ways.set(topic, { node, topic, facts: { topics: [topic], key: key!, value: value!, invalidTimestamp: 'fail', onError: 'fail', nulls: 'keep' }, emit: emit as Way['emit'] })
+    ways.set(topic, {
+      node,
+      topic,
+      facts: { topics: [topic], key: key!, value: value!, invalidTimestamp: 'fail', onError: 'fail', nulls: 'keep' },
+      emit: emit as Way['emit'],
+    })
   }
   return [...ways.values()]
 }
@@ -110,8 +132,16 @@ const both_ =
   }
 
 function checkSame(a: SourceFacts, b: SourceFacts, topic: string): void {
-  if (a.key !== b.key || a.value !== b.value || a.timestamp !== b.timestamp || a.nulls !== b.nulls || a.invalidTimestamp !== b.invalidTimestamp) {
-    throw new RiachoError('RIACHO_OPTION', `'${topic}' is read twice with different options: read it once and use the stream twice`, { place: { topic } })
+  if (
+    a.key !== b.key ||
+    a.value !== b.value ||
+    a.timestamp !== b.timestamp ||
+    a.nulls !== b.nulls ||
+    a.invalidTimestamp !== b.invalidTimestamp
+  ) {
+    throw new RiachoError('RIACHO_OPTION', `'${topic}' is read twice with different options: read it once and use the stream twice`, {
+      place: { topic },
+    })
   }
 }
 

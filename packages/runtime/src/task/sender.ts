@@ -1,5 +1,5 @@
 import type { StreamRecord } from '@riacho/streams'
-import { type Emit, type PartitionWriter, partitionOf, type Producer, RiachoError, reasonOf, type SinkSpec } from '@riacho/streams/engine'
+import { type Emit, type PartitionWriter, type Producer, partitionOf, RiachoError, reasonOf, type SinkSpec } from '@riacho/streams/engine'
 
 /** What a sender needs of its application. */
 export interface SenderContext {
@@ -24,9 +24,14 @@ export function openSender(spec: SinkSpec, context: SenderContext): Emit<StreamR
   const fixed = typeof spec.topic === 'string' ? laneOf(spec.topic) : undefined
   const choose = typeof spec.topic === 'string' ? undefined : spec.topic
   const { key: keySerde, value: valueSerde } = spec
+  // The key's bytes must last until the value's are written: one serde for both has one scratch buffer.
+  const transient = keySerde === valueSerde ? undefined : valueSerde.transient?.bind(valueSerde)
   const refuse = (what: string, thrown: unknown): never => {
     const topic = typeof spec.topic === 'string' ? spec.topic : 'a chosen topic'
-    throw new RiachoError('RIACHO_ENCODE', `a ${what} for ${topic} cannot be encoded: ${reasonOf(thrown)}`, { cause: thrown, place: { topic } })
+    throw new RiachoError('RIACHO_ENCODE', `a ${what} for ${topic} cannot be encoded: ${reasonOf(thrown)}`, {
+      cause: thrown,
+      place: { topic },
+    })
   }
   return record => {
     const { key, value } = record
@@ -34,12 +39,13 @@ export function openSender(spec: SinkSpec, context: SenderContext): Emit<StreamR
     let rawKey: string | Uint8Array | null = null
     let rawValue: string | Uint8Array | null = null
     try {
-      if (key !== null) rawKey = keySerde.text === undefined ? keySerde.encode(key) : keySerde.text(key)
+      if (key !== null) rawKey = keySerde.text === undefined ? (keySerde.transient?.(key) ?? keySerde.encode(key)) : keySerde.text(key)
     } catch (thrown) {
       refuse('key', thrown)
     }
     try {
-      if (value !== null && value !== undefined) rawValue = valueSerde.text === undefined ? valueSerde.encode(value) : valueSerde.text(value)
+      if (value !== null && value !== undefined)
+        rawValue = valueSerde.text === undefined ? (transient?.(value) ?? valueSerde.encode(value)) : valueSerde.text(value)
     } catch (thrown) {
       refuse('value', thrown)
     }
@@ -68,7 +74,10 @@ class Lane {
     const found = this.#writers[partition]
     if (found !== undefined) return found
     if (!(Number.isSafeInteger(partition) && partition >= 0 && partition < this.#partitions)) {
-      throw new RiachoError('RIACHO_OPTION', `'${this.#topic}' has partitions 0 to ${this.#partitions - 1}, and its partition function chose ${partition}`)
+      throw new RiachoError(
+        'RIACHO_OPTION',
+        `'${this.#topic}' has partitions 0 to ${this.#partitions - 1}, and its partition function chose ${partition}`,
+      )
     }
     const made = this.#producer.partition({ topic: this.#topic, partition })
     this.#writers[partition] = made

@@ -1,8 +1,8 @@
 import type { StreamRecord } from '@riacho/streams'
 import {
   bytes,
-  deadLetterHeaders,
   type DropReason,
+  deadLetterHeaders,
   type Emit,
   type Failure,
   type Held,
@@ -209,10 +209,29 @@ export class EngineTask implements Task {
   }
 
   deadLetter(topic: string, failure: Failure): void {
-    const origin = this.origin() ?? { topic: failure.node, partition: this.partition, offset: -1, timestamp: this.now(), key: null, value: null, headers: [] }
+    const origin = this.origin() ?? {
+      topic: failure.node,
+      partition: this.partition,
+      offset: -1,
+      timestamp: this.now(),
+      key: null,
+      value: null,
+      headers: [],
+    }
     const { counters, counts } = this.#parts
-    const record = { key: origin.key, value: origin.value, timestamp: Math.max(0, origin.timestamp), headers: deadLetterHeaders(origin, failure) }
-    openSender({ topic, key: bytes, value: bytes } as SinkSpec, { producer: this.producer, counts, dropNullKeys: false, unknown: () => 1, sent: () => {} })(record)
+    const record = {
+      key: origin.key,
+      value: origin.value,
+      timestamp: Math.max(0, origin.timestamp),
+      headers: deadLetterHeaders(origin, failure),
+    }
+    openSender({ topic, key: bytes, value: bytes } as SinkSpec, {
+      producer: this.producer,
+      counts,
+      dropNullKeys: false,
+      unknown: () => 1,
+      sent: () => {},
+    })(record)
     counters.deadLetters++
     counters.deadLettersByTopic[topic] = (counters.deadLettersByTopic[topic] ?? 0) + 1
   }
@@ -245,7 +264,8 @@ export class EngineTask implements Task {
   }
 
   schedule(interval: number, clock: 'stream' | 'wall', punctuator: Punctuator, anchor?: number): () => void {
-    if (!(Number.isSafeInteger(interval) && interval > 0)) throw new RiachoError('RIACHO_OPTION', `a punctuator's interval is a whole number of milliseconds above 0, not ${interval}`)
+    if (!(Number.isSafeInteger(interval) && interval > 0))
+      throw new RiachoError('RIACHO_OPTION', `a punctuator's interval is a whole number of milliseconds above 0, not ${interval}`)
     return this.#punctuations.add(interval, clock, punctuator, this.now(), anchor)
   }
 

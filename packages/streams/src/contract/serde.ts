@@ -13,6 +13,8 @@ export interface Serde<T> {
   readonly passId?: string
   /** Optional fast path: the text whose UTF-8 bytes `encode` would return; it is written straight into a batch. */
   text?(value: T): string
+  /** Optional fast path: like `encode`, but the bytes are valid only until the next call of any method of this serde. For callers that copy at once. */
+  transient?(value: T): Uint8Array
   /** Optional fast path: decodes `frame[start, end)` without making a view. */
   decodeAt?(frame: Buffer, start: number, end: number): T
   /** Values are strings or safe integers, and equal values have equal bytes: state is keyed by the value itself instead of its bytes. */

@@ -1,19 +1,14 @@
 import type { Serde } from '../contract/serde.ts'
+import { readLong, writeLong } from '../wire/long.ts'
 
 /** 8 bytes big-endian (Kafka: `LongSerializer`). Whole numbers within ±(2^53-1); others throw. */
-export const int64: Serde<number> = Object.freeze({
-  passId: 'int64',
-  encode(value: number) {
+export const int64: Serde<number> = fixed('int64', 8, {
+  write(bytes, value) {
     if (!Number.isSafeInteger(value)) throw new RangeError(`int64 wants a whole number within ±(2^53-1), not ${value}`)
-    const bytes = Buffer.allocUnsafe(8)
-    bytes.writeInt32BE(Math.floor(value / 0x1_0000_0000), 0)
-    bytes.writeUInt32BE(value >>> 0, 4)
-    return bytes
+    writeLong(bytes, value, 0)
   },
-  decode(bytes: Uint8Array) {
-    sized(bytes, 8, 'int64')
-    const view = Buffer.from(bytes.buffer, bytes.byteOffset, 8)
-    const value = view.readInt32BE(0) * 0x1_0000_0000 + view.readUInt32BE(4)
+  read(bytes) {
+    const value = readLong(bytes, 0)
     if (!Number.isSafeInteger(value)) throw new RangeError('int64 holds a number beyond ±(2^53-1)')
     return value
   },
@@ -21,36 +16,46 @@ export const int64: Serde<number> = Object.freeze({
 })
 
 /** 4 bytes big-endian (Kafka: `IntegerSerializer`). */
-export const int32: Serde<number> = Object.freeze({
-  passId: 'int32',
-  encode(value: number) {
+export const int32: Serde<number> = fixed('int32', 4, {
+  write(bytes, value) {
     if (value !== (value | 0)) throw new RangeError(`int32 wants a whole number of 32 bits, not ${value}`)
-    const bytes = Buffer.allocUnsafe(4)
     bytes.writeInt32BE(value, 0)
-    return bytes
   },
-  decode(bytes: Uint8Array) {
-    sized(bytes, 4, 'int32')
-    return Buffer.from(bytes.buffer, bytes.byteOffset, 4).readInt32BE(0)
-  },
+  read: bytes => bytes.readInt32BE(0),
   canonical: true,
 })
 
 /** 8 bytes IEEE 754 big-endian (Kafka: `DoubleSerializer`). */
-export const float64: Serde<number> = Object.freeze({
-  passId: 'float64',
-  encode(value: number) {
+export const float64: Serde<number> = fixed('float64', 8, {
+  write(bytes, value) {
     if (typeof value !== 'number') throw new TypeError(`float64 wants a number, not ${typeof value}`)
-    const bytes = Buffer.allocUnsafe(8)
     bytes.writeDoubleBE(value, 0)
-    return bytes
   },
-  decode(bytes: Uint8Array) {
-    sized(bytes, 8, 'float64')
-    return Buffer.from(bytes.buffer, bytes.byteOffset, 8).readDoubleBE(0)
-  },
+  read: bytes => bytes.readDoubleBE(0),
 })
 
-function sized(bytes: Uint8Array, size: number, name: string): void {
-  if (bytes.length !== size) throw new RangeError(`${name} wants ${size} bytes, not ${bytes.length}`)
+/** A serde of numbers whose bytes are always as many. */
+function fixed(
+  name: string,
+  size: number,
+  form: { write(bytes: Buffer, value: number): void; read(bytes: Buffer): number; canonical?: true },
+): Serde<number> {
+  const scratch = Buffer.alloc(size)
+  return Object.freeze({
+    passId: name,
+    encode(value: number) {
+      const bytes = Buffer.allocUnsafe(size)
+      form.write(bytes, value)
+      return bytes
+    },
+    transient(value: number) {
+      form.write(scratch, value)
+      return scratch
+    },
+    decode(bytes: Uint8Array) {
+      if (bytes.length !== size) throw new RangeError(`${name} wants ${size} bytes, not ${bytes.length}`)
+      return form.read(Buffer.from(bytes.buffer, bytes.byteOffset, size))
+    },
+    ...(form.canonical && { canonical: true as const }),
+  })
 }

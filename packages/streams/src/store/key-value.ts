@@ -2,7 +2,7 @@ import type { Serde } from '../contract/serde.ts'
 import type { KeyValueStore, Row } from '../contract/store.ts'
 import type { StoreSpec, StoreTask } from '../contract/task.ts'
 import { checkName } from '../plan/node.ts'
-import { inByteOrder, type KeyForm, keyForm } from './key.ts'
+import { inByteOrder, type KeyForm, keyForm, wireOf } from './key.ts'
 import { type LiveRow, type Rows, UndoLog } from './undo.ts'
 
 /** Serdes of a store's rows, in its changelog. */
@@ -47,12 +47,7 @@ class MemoryKeyValueStore<K, V> implements KeyValueStore<K, V> {
 
   put(key: K, value: V | null, timestamp: number): void {
     const canonical = this.#form.of(key)
-    const serde = this.#value
-    this.#task.log(
-      this.#form.wire(canonical),
-      value === null ? null : serde.text === undefined ? serde.encode(value) : serde.text(value),
-      timestamp,
-    )
+    this.#task.log(this.#form.wire(canonical), value === null ? null : wireOf(this.#value, value), timestamp)
     this.#undo.write(this.#rows, canonical, value, timestamp)
   }
 

@@ -42,3 +42,9 @@ export function inByteOrder<K, T>(form: KeyForm<K>, rows: Iterable<readonly [Can
     .sort((a, b) => Buffer.compare(a[0], b[0]))
     .map(pair => pair[1])
 }
+
+/** A value as a writer takes it that copies at once. */
+export function wireOf<V>(serde: Serde<V>, value: V): string | Uint8Array {
+  if (serde.text !== undefined) return serde.text(value)
+  return serde.transient === undefined ? serde.encode(value) : serde.transient(value)
+}

@@ -2,8 +2,9 @@ import type { Serde } from '../contract/serde.ts'
 import type { Row, WindowStore } from '../contract/store.ts'
 import type { StoreSpec, StoreTask } from '../contract/task.ts'
 import { checkName } from '../plan/node.ts'
-import { readTime, writeTime } from '../wire/windowed-key.ts'
-import { type Canonical, inByteOrder, type KeyForm, keyForm } from './key.ts'
+import { readLong } from '../wire/long.ts'
+import { ScratchKey } from '../wire/scratch-key.ts'
+import { type Canonical, inByteOrder, type KeyForm, keyForm, wireOf } from './key.ts'
 import type { StoreOptions } from './key-value.ts'
 import { type LiveRow, type Rows, UndoLog } from './undo.ts'
 
@@ -31,11 +32,15 @@ class MemoryWindowStore<K, V> implements WindowStore<K, V> {
   #time = -1
   #timeCommitted = -1
   readonly #undo = new UndoLog<V>()
+  /** The window that was used last: records of one window come together. */
+  #lastStart = -1
+  #lastRows: Rows<V> | undefined
   readonly #form: KeyForm<K>
   readonly #value: Serde<V>
   readonly #retention: number
   readonly #task: StoreTask
-  readonly #scratch = new ScratchKey()
+  /** Keys of the changelog (Kafka Streams: `WindowKeySchema`): key, start in 8 bytes, sequence in 4. */
+  readonly #scratch = new ScratchKey(12)
 
   constructor(name: string, options: StoreOptions<K, V> & { readonly retention: number }, task: StoreTask) {
     this.name = name
@@ -57,14 +62,12 @@ class MemoryWindowStore<K, V> implements WindowStore<K, V> {
 
   get(key: K, start: number): Row<V> | undefined {
     if (start <= this.#time - this.#retention) return undefined
-    return this.#windows.get(start)?.get(this.#form.of(key))
+    return this.#window(start)?.get(this.#form.of(key))
   }
 
   put(key: K, start: number, value: V | null, timestamp: number): boolean {
     const canonical = this.#form.of(key)
-    const serde = this.#value
-    const wire = this.#scratch.of(this.#form.wire(canonical), start)
-    this.#task.log(wire, value === null ? null : serde.text === undefined ? serde.encode(value) : serde.text(value), timestamp)
+    this.#task.log(this.#scratch.of(this.#form.wire(canonical), start), value === null ? null : wireOf(this.#value, value), timestamp)
     if (start > this.#time) this.#time = start
     if (start <= this.#time - this.#retention) {
       this.#task.drop('expired')
@@ -83,7 +86,7 @@ class MemoryWindowStore<K, V> implements WindowStore<K, V> {
   }
 
   restore(key: Uint8Array, value: Uint8Array | null, timestamp: number): void {
-    const start = readTime(key, key.length - 12)
+    const start = readLong(key, key.length - 12)
     const canonical = this.#form.ofBytes(key.subarray(0, key.length - 12))
     if (start > this.#time) this.#time = start
     this.#timeCommitted = this.#time
@@ -96,6 +99,7 @@ class MemoryWindowStore<K, V> implements WindowStore<K, V> {
     this.#undo.committed()
     this.#timeCommitted = this.#time
     const limit = this.#time - this.#retention
+    this.#lastStart = -1
     let expired = 0
     while (expired < this.#starts.length && this.#starts[expired]! <= limit) this.#windows.delete(this.#starts[expired++]!)
     if (expired > 0) this.#starts = this.#starts.slice(expired)
@@ -108,48 +112,32 @@ class MemoryWindowStore<K, V> implements WindowStore<K, V> {
 
   clear(): void {
     this.#windows.clear()
+    this.#lastStart = -1
     this.#starts = []
     this.#time = this.#timeCommitted = -1
     this.#undo.committed()
   }
 
+  #window(start: number): Rows<V> | undefined {
+    if (start === this.#lastStart) return this.#lastRows
+    const rows = this.#windows.get(start)
+    if (rows !== undefined) {
+      this.#lastStart = start
+      this.#lastRows = rows
+    }
+    return rows
+  }
+
   #rowsOf(start: number): Rows<V> {
-    const found = this.#windows.get(start)
+    const found = this.#window(start)
     if (found !== undefined) return found
     const rows: Map<Canonical, LiveRow<V>> = new Map()
     this.#windows.set(start, rows)
+    this.#lastRows = undefined
+    this.#lastStart = -1
     let at = this.#starts.length
     while (at > 0 && this.#starts[at - 1]! > start) at--
     this.#starts.splice(at, 0, start)
     return rows
-  }
-}
-
-/**
- * The changelog's key (Kafka Streams: `WindowKeySchema`: key, start in 8 bytes, sequence in 4), written into one buffer that is used again: the changelog
- * copies it at once. Views are kept by length, so no record makes one.
- */
-class ScratchKey {
-  #buffer = Buffer.alloc(256)
-  #views: Buffer[] = []
-
-  of(key: string | Uint8Array, start: number): Buffer {
-    const most = key.length * 3 + 12
-    if (most > this.#buffer.length) {
-      this.#buffer = Buffer.alloc(most * 2)
-      this.#views = []
-    }
-    const buffer = this.#buffer
-    let at = key.length
-    if (typeof key === 'string') at = buffer.utf8Write(key, 0)
-    else buffer.set(key)
-    writeTime(buffer, start, at)
-    buffer.writeInt32BE(0, at + 8)
-    at += 12
-    const view = this.#views[at]
-    if (view !== undefined) return view
-    const fresh = buffer.subarray(0, at)
-    this.#views[at] = fresh
-    return fresh
   }
 }

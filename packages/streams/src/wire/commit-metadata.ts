@@ -1,4 +1,4 @@
-import { readTime, writeTime } from './windowed-key.ts'
+import { readLong, writeLong } from './long.ts'
 
 /** What the metadata of a committed offset holds (Kafka Streams: `TopicPartitionMetadata`): the partition's time and times by name. */
 export interface CommitMetadata {
@@ -14,7 +14,7 @@ export function encodeCommitMetadata(partitionTime: number, times: ReadonlyMap<s
   const names = [...times.keys()].map(name => Buffer.from(name))
   const out = Buffer.alloc(9 + (names.length === 0 ? 0 : 4 + names.reduce((sum, name) => sum + 12 + name.length, 0)))
   out[0] = 2
-  writeTime(out, partitionTime, 1)
+  writeLong(out, partitionTime, 1)
   if (names.length === 0) return out.toString('base64')
   let at = out.writeInt32BE(names.length, 9)
   let i = 0
@@ -22,7 +22,7 @@ export function encodeCommitMetadata(partitionTime: number, times: ReadonlyMap<s
     const name = names[i++]!
     at = out.writeInt32BE(name.length, at)
     at += name.copy(out, at)
-    writeTime(out, time, at)
+    writeLong(out, time, at)
     at += 8
   }
   return out.toString('base64')
@@ -33,12 +33,12 @@ export function decodeCommitMetadata(metadata: string | undefined): CommitMetada
   const raw = Buffer.from(metadata ?? '', 'base64')
   const times = new Map<string, number>()
   if (raw.length < 9 || (raw[0] !== 1 && raw[0] !== 2)) return { partitionTime: -1, times }
-  const partitionTime = readTime(raw, 1)
+  const partitionTime = readLong(raw, 1)
   let left = raw[0] === 2 && raw.length >= 13 ? raw.readInt32BE(9) : 0
   for (let at = 13; left > 0 && at + 4 <= raw.length; left--) {
     const size = raw.readInt32BE(at)
     if (size < 0 || at + 12 + size > raw.length) break
-    times.set(raw.toString('utf8', at + 4, at + 4 + size), readTime(raw, at + 4 + size))
+    times.set(raw.toString('utf8', at + 4, at + 4 + size), readLong(raw, at + 4 + size))
     at += 12 + size
   }
   return { partitionTime, times }

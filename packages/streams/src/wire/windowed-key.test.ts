@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest'
 import { text } from '../serde/text.ts'
+import { readLong, writeLong } from './long.ts'
 import { partitionOf } from './murmur2.ts'
 import { hex, vectors } from './vectors.fixture.ts'
-import { readTime, windowedKey, writeTime } from './windowed-key.ts'
+import { windowedKey } from './windowed-key.ts'
 
 interface WindowedVector {
   readonly key: string
@@ -27,9 +28,9 @@ it.each([0, 1, -1, 2 ** 32 - 1, 2 ** 32, -(2 ** 32), 1_700_000_000_000, Number.M
   'keeps the time %d',
   time => {
     const out = Buffer.alloc(10, 0xdb)
-    writeTime(out, time, 1)
+    writeLong(out, time, 1)
     expect(out.readBigInt64BE(1)).toBe(BigInt(time))
     expect([out[0], out[9]]).toEqual([0xdb, 0xdb])
-    expect(readTime(out, 1)).toBe(time)
+    expect(readLong(out, 1)).toBe(time)
   },
 )
