@@ -11,7 +11,10 @@ export interface Broker {
   join(group: GroupOptions, on: GroupCallbacks): Promise<Membership>
   /** A reader of partitions. It knows nothing about groups: the engine owns positions. */
   fetcher(options: FetchOptions): Fetcher
-  /** An idempotent producer; transactional when `transactionalId` is given: then older producers with that id are fenced, and what they left open is aborted. */
+  /**
+   * An idempotent producer; transactional when `transactionalId` is given: then older producers with that id are fenced, and what they
+   * left open is aborted.
+   */
   producer(options: ProducerOptions): Promise<Producer>
   /** Releases everything; open transactions are left to time out or to be fenced. */
   close(): Promise<void>
@@ -65,13 +68,19 @@ export interface TopicSpec {
 }
 
 export interface Admin {
-  /** Creates what is missing, with the cluster's replication factor, and waits until it can be used. A topic that exists is left as it is, whatever its partitions. */
+  /**
+   * Creates what is missing, with the cluster's replication factor, and waits until it can be used. A topic that exists is left as it is,
+   * whatever its partitions.
+   */
   createTopics(topics: readonly TopicSpec[]): Promise<void>
   /** Partition counts by topic; unknown topics are absent. */
   partitions(topics: readonly string[]): Promise<ReadonlyMap<string, number>>
   /** First retained offset, high watermark, and last stable offset (the first offset that read_committed may not see yet). */
   offsets(of: readonly TopicPartition[]): Promise<readonly PartitionOffsets[]>
-  /** Committed offsets of a group; partitions without one are absent. Waits for transactions that hold offsets of these partitions (requireStable), for a limited time: then UNSTABLE_OFFSET_COMMIT, retriable. */
+  /**
+   * Committed offsets of a group; partitions without one are absent. Waits for transactions that hold offsets of these partitions
+   * (requireStable), for a limited time: then UNSTABLE_OFFSET_COMMIT, retriable.
+   */
   committed(group: string, of: readonly TopicPartition[]): Promise<readonly CommittedOffset[]>
   /** Removes records below `offset`. */
   deleteRecords(before: readonly CommittedOffset[]): Promise<void>
@@ -86,7 +95,10 @@ export interface PartitionOffsets extends TopicPartition {
 export interface GroupOptions {
   readonly group: string
   readonly topics: readonly string[]
-  /** Distributes partitions over members; called on one of them. `members` are sorted by id. Default: range by topic, equal partition numbers of all topics together. */
+  /**
+   * Distributes partitions over members; called on one of them. `members` are sorted by id. Default: range by topic, equal partition
+   * numbers of all topics together.
+   */
   readonly assign?: (members: readonly string[], partitions: readonly TopicPartition[]) => ReadonlyMap<string, readonly TopicPartition[]>
 }
 
@@ -120,15 +132,20 @@ export interface FetchOptions {
 }
 
 export interface Fetcher {
-  /** Reads this partition from `offset`, too. An offset out of range makes every `poll` reject with `OFFSET_OUT_OF_RANGE` and the partition (`at`) until it is sought or removed. */
+  /**
+   * Reads this partition from `offset`, too. An offset out of range makes every `poll` reject with `OFFSET_OUT_OF_RANGE` and the
+   * partition (`at`) until it is sought or removed.
+   */
   add(at: TopicPartition, offset: number): void
   remove(at: TopicPartition): void
   pause(at: TopicPartition): void
   resume(at: TopicPartition): void
   seek(at: TopicPartition, offset: number): void
   /**
-   * Whole slices of partitions, also those without a visible record (their cursor only moves the position), as soon as there are any, or none after `maxWait` milliseconds. A partition's slices are handed out in order
-   * and without gaps; partitions take turns, so that a busy one does not starve others. Also returns early, with nothing, after {@link wake}.
+   * Whole slices of partitions, also those without a visible record (their cursor only moves the position), as soon as there are any, or
+   * none after `maxWait` milliseconds. A partition's slices are handed out in order
+   * and without gaps; partitions take turns, so that a busy one does not starve others. Also returns early, with nothing, after {@link
+   * wake}.
    */
   poll(maxWait: number): Promise<readonly RecordBatches[]>
   /** Ends a waiting poll early, or the next one if none waits. */
@@ -176,11 +193,16 @@ export interface ProducerOptions {
   readonly transactionTimeout?: number
   /** Size at which a batch is closed and may be sent. */
   readonly batchBytesMax?: number
-  /** Sends nothing before `flush()`: for changelogs, which may not be durable before what they caused. The caller bounds `bufferedBytes`. */
+  /**
+   * Sends nothing before `flush()`: for changelogs, which may not be durable before what they caused. The caller bounds `bufferedBytes`.
+   */
   readonly holdUntilFlush?: boolean
 }
 
-/** Appending is soft: it never fails for want of room. The engine looks at `bufferedBytes` between turns and stops reading while it is too high. */
+/**
+ * Appending is soft: it never fails for want of room. The engine looks at `bufferedBytes` between turns and stops reading while it is too
+ * high.
+ */
 export interface Producer {
   /**
    * The writer of one partition; the same object for the same partition. A transaction begins at the first append or
@@ -188,13 +210,22 @@ export interface Producer {
    */
   partition(at: TopicPartition): PartitionWriter
   readonly bufferedBytes: number
-  /** Resolves when everything appended so far is durable; rejects with the first failure. Clears that failure, but in a transaction only {@link Producer.abort} does: until then everything else rejects. */
+  /**
+   * Resolves when everything appended so far is durable; rejects with the first failure. Clears that failure, but in a transaction only
+   * {@link Producer.abort} does: until then everything else rejects.
+   */
   flush(): Promise<void>
   /** Adds the offsets to the open transaction, with the member's generation (KIP-447). */
   sendOffsets(member: Membership, offsets: readonly CommittedOffset[]): Promise<void>
-  /** Flushes, then ends the transaction. When it rejects the outcome is unknown, unless the error is abortable: make a new producer with the same id. */
+  /**
+   * Flushes, then ends the transaction. When it resolves the outcome is certain; readers may see it a moment later. When it rejects the
+   * outcome is unknown, unless the error is abortable: make a new producer with the same id.
+   */
   commit(): Promise<void>
-  /** Throws away what is buffered and aborts the transaction, if one is open; nothing is wrong if the broker did so before, because it was open for too long. */
+  /**
+   * Throws away what is buffered and aborts the transaction, if one is open; nothing is wrong if the broker did so before, because it was
+   * open for too long.
+   */
   abort(): Promise<void>
   /** Throws away what is not flushed. An open transaction is left as {@link Broker.close} leaves it. */
   close(): Promise<void>

@@ -56,10 +56,28 @@ export class BrokerFixture {
     return this.broker.producer({ transactionalId, transactionTimeout })
   }
 
-  /** What a fresh reader sees from `from` up to the end that its isolation allows. */
+  /**
+   * What a fresh reader sees from `from` on. With read_committed it first waits until no transaction is open: a commit resolves when its
+   * outcome is certain, and a cluster may write the markers that show it a moment later.
+   */
   async read(at: TopicPartition, isolation: FetchOptions['isolation'] = 'read_committed', from = 0): Promise<readonly Row[]> {
+    const deadline = Date.now() + patience
+    for (;;) {
+      const [ends] = await this.broker.admin.offsets([at])
+      if (isolation === 'read_uncommitted' || ends!.lastStable === ends!.highWatermark)
+        return this.#readTo(ends!.highWatermark, at, isolation, from)
+      if (Date.now() > deadline) throw new Error(`a transaction in ${at.topic} stays open`)
+      await new Promise(resolve => setTimeout(resolve, 5))
+    }
+  }
+
+  /** What a fresh read_committed reader sees while a transaction is open. */
+  async readStable(at: TopicPartition): Promise<readonly Row[]> {
     const [ends] = await this.broker.admin.offsets([at])
-    const end = isolation === 'read_committed' ? ends!.lastStable : ends!.highWatermark
+    return this.#readTo(ends!.lastStable, at, 'read_committed', 0)
+  }
+
+  async #readTo(end: number, at: TopicPartition, isolation: FetchOptions['isolation'], from: number): Promise<readonly Row[]> {
     const fetcher = this.broker.fetcher({ isolation })
     fetcher.add(at, from)
     const rows: Row[] = []

@@ -8,7 +8,7 @@ export const transactionTests: Readonly<Record<string, BrokerTest>> = {
     const producer = await f.transactional()
     append(producer, at, 'a')
     await producer.flush()
-    f.expect(await f.read(at)).toEqual([])
+    f.expect(await f.readStable(at)).toEqual([])
     f.expect(f.values(await f.read(at, 'read_uncommitted'))).toEqual(['a'])
     await producer.commit()
     f.expect(f.values(await f.read(at))).toEqual(['a'])
@@ -61,7 +61,7 @@ export const transactionTests: Readonly<Record<string, BrokerTest>> = {
       }
     await f.write(at, 'plain')
     await b.abort()
-    f.expect(await f.read(at)).toEqual([])
+    f.expect(await f.readStable(at)).toEqual([])
     await a.commit()
     await c.commit()
     f.expect(f.values(await f.read(at))).toEqual(['a0', 'c0', 'a1', 'c1', 'a2', 'c2', 'plain'])
@@ -76,7 +76,7 @@ export const transactionTests: Readonly<Record<string, BrokerTest>> = {
     await f.write(at, 'after')
     const [ends] = await f.broker.admin.offsets([at])
     f.expect([ends!.lastStable, ends!.highWatermark]).toEqual([1, 3])
-    f.expect(f.values(await f.read(at))).toEqual(['before'])
+    f.expect(f.values(await f.readStable(at))).toEqual(['before'])
     await producer.commit()
     f.expect(f.values(await f.read(at))).toEqual(['before', 'open', 'after'])
   },

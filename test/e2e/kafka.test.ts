@@ -1,0 +1,387 @@
+import type { Broker, Membership, Producer, TopicPartition } from '@riacho/streams/engine'
+import { brokerSuite } from '@riacho/testing/suites'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type KafkaServer, kafkaVersion, startKafka } from '../servers/kafka.ts'
+import { KafkaBroker } from './kafka/broker.ts'
+import { joined } from './kafka/member.ts'
+import { readAll, readOn, rejection, taken, verdict } from './kafka/reading.ts'
+
+let server: KafkaServer
+let broker: Broker
+
+beforeAll(async () => {
+  // A transaction that times out is aborted within half a second, not within ten.
+  server = await startKafka({ 'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500' })
+  broker = new KafkaBroker(server.address)
+}, 180_000)
+
+afterAll(async () => {
+  await broker?.close()
+  await server?.stop()
+})
+
+let topics = 0
+/** A new topic of its own for each test. */
+async function newTopic(partitions = 1): Promise<string> {
+  const name = `topic-${++topics}`
+  await broker.admin.createTopics([{ name, partitions }])
+  return name
+}
+
+const at = (topic: string, partition = 0): TopicPartition => ({ topic, partition })
+const send = (producer: Producer, to: TopicPartition, ...values: string[]) => {
+  // Not older: a broker that restarts forgets producers whose last batch is older than a day, and takes a batch that is sent again twice.
+  const now = Date.now()
+  for (const value of values) producer.partition(to).append(now, null, value)
+}
+
+describe('records', () => {
+  it('come back as they were sent', async () => {
+    const to = at(await newTopic())
+    const producer = await broker.producer({})
+    const writer = producer.partition(to)
+    expect(producer.partition(to)).toBe(writer)
+    const big = 'ã'.repeat(300_000)
+    writer.append(5, 'key', 'value', [
+      ['a', Buffer.from('1')],
+      ['a', null],
+    ])
+    writer.append(3, null, null)
+    writer.append(4, new Uint8Array(0), big)
+    expect(producer.bufferedBytes).toBeGreaterThan(600_000)
+    await producer.flush()
+    expect(producer.bufferedBytes).toBe(0)
+
+    const fetcher = broker.fetcher({ isolation: 'read_committed', partitionBytesMax: 1000 })
+    fetcher.add(to, 0)
+    const seen: unknown[] = []
+    while (seen.length < 3)
+      for (const slice of await fetcher.poll(5_000)) {
+        const cursor = slice.cursor()
+        while (cursor.next()) {
+          const { offset, timestamp, keyStart, valueEnd, valueStart } = cursor
+          seen.push({
+            offset,
+            timestamp,
+            keyStart: Math.sign(keyStart),
+            bytes: valueStart < 0 ? null : valueEnd - valueStart,
+            headers: cursor.headers().map(([name, bytes]) => [name, bytes === null ? null : new TextDecoder().decode(bytes)]),
+          })
+        }
+        slice.release()
+      }
+    expect(seen).toEqual([
+      {
+        offset: 0,
+        timestamp: 5,
+        keyStart: 1,
+        bytes: 5,
+        headers: [
+          ['a', '1'],
+          ['a', null],
+        ],
+      },
+      { offset: 1, timestamp: 3, keyStart: -1, bytes: null, headers: [] },
+      { offset: 2, timestamp: 4, keyStart: 1, bytes: 600_000, headers: [] },
+    ])
+    await producer.close()
+    fetcher.close()
+  })
+
+  it('are refused one batch at a time: what else was sent is there', async () => {
+    const topic = await newTopic(2)
+    const producer = await broker.producer({ batchBytesMax: 1000 })
+    send(producer, at(topic), 'x'.repeat(2_000_000))
+    send(producer, at(topic, 1), 'small')
+    expect(verdict(await rejection(producer.flush()))).toEqual({
+      code: 'MESSAGE_TOO_LARGE',
+      retriable: false,
+      fenced: false,
+      abortable: false,
+    })
+    send(producer, at(topic), 'after')
+    await producer.flush()
+    expect((await readAll(broker, at(topic), 1)).values).toEqual(['after'])
+    expect((await readAll(broker, at(topic, 1), 1)).values).toEqual(['small'])
+    await producer.close()
+  })
+
+  it('are neither lost, doubled nor reordered when the broker crashes while they are sent', async () => {
+    const to = at(await newTopic())
+    const producer = await broker.producer({ batchBytesMax: 2_000 })
+    const transactional = await broker.producer({ transactionalId: 'crash' })
+    send(transactional, at(to.topic), 't')
+    await transactional.flush()
+    const sent = Array.from({ length: 20_000 }, (_, i) => `value ${i}`)
+    send(producer, to, ...sent)
+    const flushed = producer.flush()
+    while ((await broker.admin.offsets([to]))[0]!.highWatermark < 100);
+    await server.kill()
+    const committed = transactional.commit()
+    await server.restart()
+    await Promise.all([flushed, committed])
+    const { values } = await readAll(broker, to, sent.length + 2)
+    expect(values.filter(value => value !== 't')).toEqual(sent)
+    expect(values.length).toBe(sent.length + 1)
+    await producer.close()
+    await transactional.close()
+  })
+})
+
+describe('admin', () => {
+  it('knows partitions and offsets, and leaves a topic that exists as it is', async () => {
+    const name = await newTopic(3)
+    await broker.admin.createTopics([{ name, partitions: 5 }])
+    expect(await broker.admin.partitions([name, 'unknown'])).toEqual(new Map([[name, 3]]))
+    const producer = await broker.producer({})
+    send(producer, at(name, 1), 'a', 'b', 'c')
+    await producer.flush()
+    await broker.admin.deleteRecords([{ ...at(name, 1), offset: 2 }])
+    expect(await broker.admin.offsets([at(name, 1), at(name, 2)])).toEqual([
+      { topic: name, partition: 1, start: 2, highWatermark: 3, lastStable: 3 },
+      { topic: name, partition: 2, start: 0, highWatermark: 0, lastStable: 0 },
+    ])
+    expect(await broker.admin.committed('nobody', [at(name)])).toEqual([])
+    await producer.close()
+  })
+
+  it('says which partition a fetch is out of range of, and goes on after a seek', async () => {
+    const name = await newTopic(2)
+    const producer = await broker.producer({})
+    send(producer, at(name), 'a', 'b', 'c')
+    send(producer, at(name, 1), 'other')
+    await producer.flush()
+    await broker.admin.deleteRecords([{ ...at(name), offset: 2 }])
+    const fetcher = broker.fetcher({ isolation: 'read_committed' })
+    fetcher.add(at(name), 0)
+    fetcher.add(at(name, 1), 0)
+    const failure = await rejection(fetcher.poll(5_000))
+    expect(verdict(failure)).toEqual({ code: 'OFFSET_OUT_OF_RANGE', retriable: false, fenced: false, abortable: false })
+    expect(failure.at).toEqual(at(name))
+    fetcher.seek(at(name), 2)
+    const values: (string | null)[] = []
+    while (values.length < 2) for (const slice of await fetcher.poll(5_000)) values.push(...taken(slice).values)
+    expect(values.sort()).toEqual(['c', 'other'])
+    await producer.close()
+    fetcher.close()
+  })
+})
+
+describe('fetcher', () => {
+  it('keeps a paused partition, takes turns, and wakes', async () => {
+    const name = await newTopic(2)
+    const producer = await broker.producer({})
+    const fetcher = broker.fetcher({ isolation: 'read_committed' })
+    const waiting = fetcher.poll(30_000)
+    fetcher.wake()
+    expect(await waiting).toEqual([])
+    fetcher.add(at(name), 0)
+    fetcher.add(at(name, 1), 0)
+    fetcher.pause(at(name))
+    send(producer, at(name), 'zero')
+    send(producer, at(name, 1), 'one')
+    await producer.flush()
+    expect((await fetcher.poll(5_000)).map(slice => taken(slice).values)).toEqual([['one']])
+    expect(await fetcher.poll(300)).toEqual([])
+    fetcher.resume(at(name))
+    expect((await fetcher.poll(5_000)).map(slice => taken(slice).values)).toEqual([['zero']])
+    fetcher.remove(at(name))
+    send(producer, at(name), 'unseen')
+    await producer.flush()
+    expect(await fetcher.poll(300)).toEqual([])
+    await producer.close()
+    fetcher.close()
+  })
+})
+
+describe('transactions', () => {
+  it('show what was committed, and positions pass what was not', async () => {
+    const topic = await newTopic(2)
+    const producer = await broker.producer({ transactionalId: 'shows' })
+    send(producer, at(topic), 'a', 'b')
+    await producer.commit()
+    for (const value of ['x', 'y']) {
+      send(producer, at(topic), value)
+      await producer.flush()
+      await producer.abort()
+    }
+    send(producer, at(topic), 'dropped before it was sent')
+    await producer.abort()
+    send(producer, at(topic), 'c')
+    send(producer, at(topic, 1), 'd')
+    await producer.commit()
+    await producer.commit()
+
+    const read = await readAll(broker, at(topic), 9)
+    expect(read).toEqual({ values: ['a', 'b', 'c'], position: 9, slice: { highWatermark: 9, lastStable: 9 } })
+    expect((await readAll(broker, at(topic, 1), 2)).values).toEqual(['d'])
+    expect((await readAll(broker, at(topic), 9, 'read_uncommitted')).values).toEqual(['a', 'b', 'x', 'y', 'c'])
+    await producer.close()
+  })
+
+  it('hold back read_committed at the last stable offset while open', async () => {
+    const to = at(await newTopic())
+    const plain = await broker.producer({})
+    const producer = await broker.producer({ transactionalId: 'holds' })
+    send(plain, to, 'before')
+    await plain.flush()
+    send(producer, to, 'open')
+    await producer.flush()
+    send(plain, to, 'after')
+    await plain.flush()
+    expect((await broker.admin.offsets([to]))[0]).toMatchObject({ start: 0, highWatermark: 3, lastStable: 1 })
+    const fetcher = broker.fetcher({ isolation: 'read_committed' })
+    fetcher.add(to, 0)
+    expect(await readOn(fetcher, 1)).toEqual({ values: ['before'], position: 1, slice: { highWatermark: 3, lastStable: 1 } })
+    await producer.abort()
+    expect((await readOn(fetcher, 4)).values).toEqual(['after'])
+    expect((await readAll(broker, to, 3, 'read_uncommitted')).slice).toEqual({ highWatermark: 4, lastStable: 4 })
+    fetcher.close()
+    await plain.close()
+    await producer.close()
+  })
+
+  it('stay refused after a failure until they are aborted', async () => {
+    const to = at(await newTopic())
+    const producer = await broker.producer({ transactionalId: 'refused' })
+    send(producer, to, 'x'.repeat(2_000_000))
+    const failed = { code: 'MESSAGE_TOO_LARGE', retriable: false, fenced: false, abortable: true }
+    expect(verdict(await rejection(producer.flush()))).toEqual(failed)
+    expect(verdict(await rejection(producer.commit()))).toEqual(failed)
+    await producer.abort()
+    send(producer, to, 'small')
+    await producer.commit()
+    expect((await readAll(broker, to, 2)).values.filter(value => value === 'small')).toEqual(['small'])
+    await producer.close()
+  })
+
+  it('are fenced by a newer producer, which aborts what was open', async () => {
+    const to = at(await newTopic())
+    const older = await broker.producer({ transactionalId: 'fenced' })
+    const idle = await broker.producer({ transactionalId: 'fenced-idle' })
+    send(idle, to, 'i')
+    await idle.flush()
+    send(older, to, 'old')
+    await older.flush()
+    const newer = await broker.producer({ transactionalId: 'fenced' })
+    await broker.producer({ transactionalId: 'fenced-idle' })
+    expect(await rejection(idle.commit())).toMatchObject({ fenced: true, abortable: false })
+    send(older, to, 'zombie')
+    expect(await rejection(older.flush())).toMatchObject({ fenced: true, abortable: false })
+    expect(await rejection(older.abort())).toMatchObject({ fenced: true })
+    send(newer, to, 'new')
+    await newer.commit()
+    const { highWatermark } = (await broker.admin.offsets([to]))[0]!
+    expect((await readAll(broker, to, highWatermark)).values).toEqual(['new'])
+  })
+
+  it('are aborted by the broker when they last too long; the producer stays usable', async () => {
+    const to = at(await newTopic())
+    const producer = await broker.producer({ transactionalId: 'slow', transactionTimeout: 300 })
+    const tooLate = async () => {
+      const { highWatermark } = (await broker.admin.offsets([to]))[0]!
+      send(producer, to, 'late')
+      await producer.flush()
+      while ((await broker.admin.offsets([to]))[0]!.lastStable < highWatermark + 2) await new Promise(resolve => setTimeout(resolve, 50))
+    }
+    await tooLate()
+    expect(verdict(await rejection(producer.commit()))).toEqual({
+      code: 'INVALID_TXN_STATE',
+      retriable: false,
+      fenced: false,
+      abortable: true,
+    })
+    await producer.abort()
+    await tooLate()
+    send(producer, to, 'later still')
+    const failed = { code: 'INVALID_PRODUCER_EPOCH', retriable: false, fenced: false, abortable: true }
+    expect(verdict(await rejection(producer.flush()))).toEqual(failed)
+    expect(verdict(await rejection(producer.commit()))).toEqual(failed)
+    await producer.abort()
+    send(producer, to, 'in time')
+    await producer.commit()
+    const { highWatermark } = (await broker.admin.offsets([to]))[0]!
+    expect((await readAll(broker, to, highWatermark)).values).toEqual(['in time'])
+    await producer.close()
+  })
+})
+
+describe('groups', () => {
+  it('move only what must move, after its owner committed', async () => {
+    const topic = await newTopic(4)
+    const first = await joined(broker, 'moves', topic, async (self, partitions) => {
+      await new Promise(resolve => setTimeout(resolve, 200))
+      await self.commit(partitions.map(each => ({ ...each, offset: 7, metadata: 'mine' })))
+      first.log.push('committed')
+    })
+    await first.until(4)
+    const second = await joined(broker, 'moves', topic)
+    // Which half it gets depends on how their ids sort.
+    const moved = await second.until(2)
+    const kept = await first.until(2)
+    expect(first.log).toEqual(['assigned 0,1,2,3', `revoked ${moved}`, 'committed'])
+    expect(second.log).toEqual([`assigned ${moved}`])
+    expect(await broker.admin.committed('moves', [at(topic, kept[0]), at(topic, moved[1])])).toEqual([
+      { topic, partition: moved[1], offset: 7, metadata: 'mine' },
+    ])
+    await first.self.leave()
+    await second.until(4)
+    expect(second.log).toEqual([`assigned ${moved}`, `assigned ${kept}`])
+    expect(await rejection(first.self.commit([{ ...at(topic), offset: 1 }]))).toBeInstanceOf(Error)
+    await second.self.leave()
+  })
+
+  it('put offsets into a transaction by generation', async () => {
+    const topic = await newTopic(2)
+    const { self, until } = await joined(broker, 'kip-447', topic)
+    await until(2)
+    const producer = await broker.producer({ transactionalId: 'kip-447' })
+    const offsets = [0, 1].map(partition => ({ topic, partition, offset: 10 + partition, metadata: `m${partition}` }))
+    await producer.sendOffsets(self, offsets)
+    // Waits for the open transaction, and sees how it ends.
+    const stable = broker.admin.committed('kip-447', [at(topic), at(topic, 1)])
+    await producer.commit()
+    expect(await stable).toEqual(offsets)
+
+    const stale = (change: Partial<Membership>): Membership => ({
+      ...self,
+      group: self.group,
+      memberId: self.memberId,
+      generation: self.generation,
+      ...change,
+    })
+    const later = [{ topic, partition: 0, offset: 99 }]
+    for (const [change, code] of [
+      [{ generation: self.generation - 1 }, 'ILLEGAL_GENERATION'],
+      [{ memberId: 'somebody' }, 'UNKNOWN_MEMBER_ID'],
+    ] as const) {
+      send(producer, at(topic), 'with it')
+      expect(verdict(await rejection(producer.sendOffsets(stale(change), later)))).toEqual({
+        code,
+        retriable: false,
+        fenced: true,
+        abortable: true,
+      })
+      await producer.abort()
+    }
+    await producer.sendOffsets(self, later)
+    await producer.abort()
+    expect(await broker.admin.committed('kip-447', [at(topic)])).toEqual([offsets[0]])
+    await producer.close()
+    await self.leave()
+  })
+})
+
+brokerSuite(
+  {
+    name: `Kafka ${kafkaVersion}`,
+    open: async () => new KafkaBroker(server.address),
+    reopen: async open => {
+      await open.close()
+      await server.kill()
+      await server.restart()
+      return new KafkaBroker(server.address)
+    },
+  },
+  { describe, it, expect },
+)

@@ -1,0 +1,84 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** A server process of a test, its output in the file `log` of its directory. */
+export interface ServerProcess {
+  readonly pid: number
+  /** Asks it to end, and kills it after 30 seconds; resolves when it is gone. */
+  stop(): Promise<void>
+  /** Ends it as a crash would (SIGKILL); resolves when it is gone. */
+  kill(): Promise<void>
+}
+
+/** What to start. */
+export interface ServerCommand {
+  readonly command: string
+  readonly arguments: readonly string[]
+  /** Where its file `log` is. */
+  readonly directory: string
+  /** The server is ready when its log holds this text. */
+  readonly readyText: string
+  /** Milliseconds until it must be ready. */
+  readonly readyWithin: number
+}
+
+/** Starts a server and waits until it is ready. The error holds the end of its log. */
+export async function startServer(options: ServerCommand): Promise<ServerProcess> {
+  const file = join(options.directory, 'log')
+  const log = openSync(file, 'w')
+  const child = spawn(options.command, options.arguments, { cwd: options.directory, stdio: ['ignore', log, log] })
+  closeSync(log)
+  const gone = new Promise<void>(resolve => child.once('close', () => resolve()))
+  const orphan = () => child.kill('SIGKILL')
+  process.once('exit', orphan)
+  void gone.then(() => process.off('exit', orphan))
+  try {
+    await ready(child, file, options)
+  } catch (cause) {
+    child.kill('SIGKILL')
+    throw cause
+  }
+  return { pid: child.pid!, stop: () => end(child, gone, 'SIGTERM'), kill: () => end(child, gone, 'SIGKILL') }
+}
+
+async function ready(child: ChildProcess, file: string, options: ServerCommand): Promise<void> {
+  let failure: Error | undefined
+  child.once('error', cause => {
+    failure = cause
+  })
+  for (const deadline = Date.now() + options.readyWithin; ; await sleep(50)) {
+    const log = await readFile(file, 'utf8')
+    if (log.includes(options.readyText)) return
+    const reason = failure?.message ?? (child.exitCode === null ? undefined : `it ended with status ${child.exitCode}`)
+    if (reason !== undefined) throw new Error(`${options.command} did not start: ${reason}\n${lastLines(log)}`)
+    if (Date.now() > deadline) throw new Error(`${options.command} was not ready after ${options.readyWithin} ms\n${lastLines(log)}`)
+  }
+}
+
+async function end(child: ChildProcess, gone: Promise<void>, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  child.kill(signal)
+  const timer = setTimeout(() => child.kill('SIGKILL'), 30_000)
+  await gone
+  clearTimeout(timer)
+}
+
+const lastLines = (log: string): string => log.trimEnd().split('\n').slice(-10).join('\n')
+
+/** Ports on the loopback address that were free a moment ago, all different. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(Array.from({ length: count }, () => listening()))
+  const ports = servers.map(server => (server.address() as { port: number }).port)
+  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
+  return ports
+}
+
+const listening = () =>
+  new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => resolve(server))
+  })
