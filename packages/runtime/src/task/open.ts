@@ -56,7 +56,7 @@ export async function openTask(part: SubTopology, partition: number, context: Op
   const restored = await restore(task, plan, settings)
   if (restored > 0) settings.log({ level: 'info', message: 'state restored', task: task.id, records: restored })
   const readers: ConnectorReader[] = []
-  for (const { node, topic, facts, emit } of inputsOf(plan, part, entrances)) {
+  for (const { node, topic, facts, emit } of inputsOf(plan, entrances)) {
     if (!own.includes(topic)) continue
     const { connector } = facts
     const name = connector === undefined ? topic : connector.name
@@ -98,7 +98,6 @@ interface Way {
 /** The inputs of a part: each topic once, whoever reads it, and each repartition topic that it reads. */
 function inputsOf(
   plan: Topology,
-  part: SubTopology,
   { sources, reads }: { sources: ReadonlyMap<Node, Emit>; reads: ReadonlyMap<Node, Emit> },
 ): readonly Way[] {
   const ways = new Map<string, Way>()

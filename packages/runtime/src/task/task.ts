@@ -209,6 +209,7 @@ export class EngineTask implements Task {
   }
 
   deadLetter(topic: string, failure: Failure): void {
+    this.dirty = true
     const origin = this.origin() ?? {
       topic: failure.node,
       partition: this.partition,
@@ -237,6 +238,7 @@ export class EngineTask implements Task {
   }
 
   drop(reason: DropReason): void {
+    this.dirty = true
     this.#parts.counters.drop(reason)
   }
 

@@ -16,28 +16,44 @@ export type Rows<V> = Map<Canonical, LiveRow<V>>
  */
 export class UndoLog<V> {
   epoch = 1
-  #entries: { rows: Rows<V>; key: Canonical; value: V | undefined; timestamp: number; epoch: number }[] = []
-
-  get size(): number {
-    return this.#entries.length
-  }
+  /** Entries of this period. The arrays, one a field, stay and are filled again: writing a million rows leaves no million objects behind. */
+  size = 0
+  readonly #rows: (Rows<V> | undefined)[] = []
+  readonly #keys: Canonical[] = []
+  readonly #values: (V | undefined)[] = []
+  readonly #timestamps: number[] = []
+  readonly #epochs: number[] = []
 
   /** Before `row` of `rows` is first changed in this period; undefined when it did not exist. */
   remember(rows: Rows<V>, key: Canonical, row: LiveRow<V> | undefined): void {
-    this.#entries.push({ rows, key, value: row?.value, timestamp: row?.timestamp ?? 0, epoch: row?.epoch ?? 0 })
+    const at = this.size++
+    this.#rows[at] = rows
+    this.#keys[at] = key
+    this.#values[at] = row?.value
+    this.#timestamps[at] = row === undefined ? 0 : row.timestamp
+    this.#epochs[at] = row === undefined ? 0 : row.epoch
   }
 
   committed(): void {
-    this.#entries = []
-    this.epoch++
+    this.#forget()
   }
 
   rollback(): void {
-    for (let entry = this.#entries.pop(); entry !== undefined; entry = this.#entries.pop()) {
-      const { rows, key, value, timestamp, epoch } = entry
+    for (let i = this.size - 1; i >= 0; i--) {
+      const rows = this.#rows[i]!
+      const key = this.#keys[i]!
+      const value = this.#values[i]
       if (value === undefined) rows.delete(key)
-      else rows.set(key, { value, timestamp, epoch })
+      else rows.set(key, { value, timestamp: this.#timestamps[i]!, epoch: this.#epochs[i]! })
     }
+    this.#forget()
+  }
+
+  /** Lets go of rows and values, which may be large; the keys are small and are written over. */
+  #forget(): void {
+    this.#rows.fill(undefined, 0, this.size)
+    this.#values.fill(undefined, 0, this.size)
+    this.size = 0
     this.epoch++
   }
 
