@@ -20,18 +20,19 @@ export function merge<K, V>(...inputs: readonly Observable<StreamRecord<K, V>>[]
   return mergeStreams(streams, 'merge') as unknown as Observable<StreamRecord<K, V>>
 }
 
-/** Draws the node of a merge. A serde is kept when all inputs have the same. */
+/** Draws the node of a merge. A serde is kept when all inputs have the same. Ends of streams count for nothing: nothing comes out of them. */
 export function mergeStreams(streams: readonly Stream<unknown>[], label: string): Stream<unknown> {
   const parents = streams.map(stream => stream.node)
-  const first = parents[0]
+  const open = parents.filter(parent => parent.sink === undefined)
+  const first = open[0]
   return new Stream(
     makeNode({
       kind: 'merge',
       label,
       parents: Object.freeze(parents),
-      key: parents.every(parent => parent.key === first?.key) ? first?.key : undefined,
-      value: parents.every(parent => parent.value === first?.value) ? first?.value : undefined,
-      partitioned: parents.every(parent => parent.partitioned),
+      key: open.every(parent => parent.key === first?.key) ? first?.key : undefined,
+      value: open.every(parent => parent.value === first?.value) ? first?.value : undefined,
+      partitioned: open.every(parent => parent.partitioned),
       preserving: true,
       open: (_task, out) => parents.map(() => out),
     }),

@@ -4,7 +4,7 @@ import type { Serde, Serdes } from '../contract/serde.ts'
 import type { Emit } from '../contract/task.ts'
 import { failed } from '../plan/failure.ts'
 import { operator } from '../plan/operator.ts'
-import type { DeltaValue } from '../window/table-aggregation.ts'
+import { DeltaValue } from '../window/table-aggregation.ts'
 import { decodeChange, encodeChange } from '../wire/change.ts'
 import { moving } from './repartition.ts'
 
@@ -21,7 +21,11 @@ export function regroup<K, V, K2, V2>(
   serdes: Serdes<K2, V2>,
 ): OperatorFunction<Change<K, V>, Delta<K2, V2>> {
   const drawn = operator<Change<K, V>, StreamRecord<K2, DeltaValue<V2>>>(
-    () => ({ ...moving(name, serdes.key as Serde<unknown>, deltaSerde(serdes.value) as Serde<unknown>, undefined, false), deltas: true, asksPrevious: true }),
+    () => ({
+      ...moving(name, serdes.key as Serde<unknown>, deltaSerde(serdes.value) as Serde<unknown>, undefined, false),
+      deltas: true,
+      asksPrevious: true,
+    }),
     (task, out) => {
       const fail = failed(task, name)
       return change => {
@@ -44,22 +48,34 @@ type Pair<K, V> = readonly [K | null, V | null]
 
 const present = <K, V>(pair: Pair<K, V> | null): Pair<K, V> | null => (pair === null || pair[0] === null || pair[1] === null ? null : pair)
 
-function send<K2, V2>(out: Emit<StreamRecord<K2, DeltaValue<V2>>>, change: Change<unknown, unknown>, add: Pair<K2, V2> | null, subtract: Pair<K2, V2> | null, key: Serde<K2>): void {
+function send<K2, V2>(
+  out: Emit<StreamRecord<K2, DeltaValue<V2>>>,
+  change: Change<unknown, unknown>,
+  add: Pair<K2, V2> | null,
+  subtract: Pair<K2, V2> | null,
+  key: Serde<K2>,
+): void {
   const { timestamp, headers } = change
-  const emit = (group: K2, value: V2 | null, previous: V2 | null): void => out({ key: group, value: { value, previous }, timestamp, headers })
-  if (add !== null && subtract !== null && sameKey(add[0]!, subtract[0]!, key)) return emit(add[0]!, add[1], subtract[1])
+  const emit = (group: K2, value: V2 | null, previous: V2 | null): void =>
+    out({ key: group, value: new DeltaValue(value, previous), timestamp, headers })
+  if (add !== null && subtract !== null && sameKey(add[0]!, subtract[0]!, key)) {
+    emit(add[0]!, add[1], subtract[1])
+    return
+  }
   if (subtract !== null) emit(subtract[0]!, null, subtract[1])
   if (add !== null) emit(add[0]!, add[1], null)
 }
 
-const sameKey = <K>(a: K, b: K, serde: Serde<K>): boolean => a === b || (typeof a === 'object' && Buffer.compare(serde.encode(a), serde.encode(b)) === 0)
+const sameKey = <K>(a: K, b: K, serde: Serde<K>): boolean =>
+  a === b || (typeof a === 'object' && Buffer.compare(serde.encode(a), serde.encode(b)) === 0)
 
 function deltaSerde<V>(inner: Serde<V>): Serde<DeltaValue<V>> {
   return {
-    encode: delta => encodeChange(delta.value === null ? null : inner.encode(delta.value), delta.previous === null ? null : inner.encode(delta.previous)),
+    encode: delta =>
+      encodeChange(delta.value === null ? null : inner.encode(delta.value), delta.previous === null ? null : inner.encode(delta.previous)),
     decode: raw => {
       const { value, previous } = decodeChange(raw)
-      return { value: value === null ? null : inner.decode(value), previous: previous === null ? null : inner.decode(previous) }
+      return new DeltaValue(value === null ? null : inner.decode(value), previous === null ? null : inner.decode(previous))
     },
   }
 }

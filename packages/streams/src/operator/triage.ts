@@ -1,7 +1,8 @@
-import { Observable, type OperatorFunction, Subject } from 'rxjs'
+import { Observable, type OperatorFunction, Subject, type Subscriber } from 'rxjs'
 import type { StreamRecord } from '../contract/record.ts'
 import { RiachoError } from '../errors.ts'
-import type { ErrorOption } from '../plan/failure.ts'
+import { PlainTask } from '../plain/task.ts'
+import { type ErrorOption, failed } from '../plan/failure.ts'
 import { isStream, type KStream } from '../stream.ts'
 import { ports } from './branch.ts'
 import { mergeStreams } from './merge.ts'
@@ -31,21 +32,33 @@ export function triage<K, V, const C extends string, const R extends { readonly 
   return source =>
     isStream(source)
       ? (drawn(source as unknown as KStream<K, V>, table, routeOf, options) as unknown as Observable<Out<R[keyof R]>>)
-      : plain(source, table, routeOf)
+      : plain(source, table, routeOf, options)
 }
 
-function drawn<K, V>(stream: KStream<K, V>, table: ReadonlyMap<string, Route<K, V>>, routeOf: (record: StreamRecord<K, V>) => string, options: ErrorOption): Observable<unknown> {
+function drawn<K, V>(
+  stream: KStream<K, V>,
+  table: ReadonlyMap<string, Route<K, V>>,
+  routeOf: (record: StreamRecord<K, V>) => string,
+  options: ErrorOption,
+): Observable<unknown> {
   const outputs = ports('triage', stream, [...table.keys()], routeOf, options)
   const ends = [...table].map(([name, route]) => {
     const end = route(outputs[name]!)
-    if (!isStream(end)) throw new RiachoError('RIACHO_NOT_A_PLAN', `the route '${name}' returned something that is not a Stream: use Riacho's operators`)
+    if (!isStream(end))
+      throw new RiachoError('RIACHO_NOT_A_PLAN', `the route '${name}' returned something that is not a Stream: use Riacho's operators`)
     return end
   })
   return mergeStreams(ends, 'triage:merge')
 }
 
-function plain<K, V, O>(source: Observable<StreamRecord<K, V>>, table: ReadonlyMap<string, Route<K, V>>, routeOf: (record: StreamRecord<K, V>) => string): Observable<O> {
+function plain<K, V, O>(
+  source: Observable<StreamRecord<K, V>>,
+  table: ReadonlyMap<string, Route<K, V>>,
+  routeOf: (record: StreamRecord<K, V>) => string,
+  options: ErrorOption,
+): Observable<O> {
   return new Observable<O>(subscriber => {
+    const fail = failed(new PlainTask(error => subscriber.error(error)), 'triage', options.onError)
     const subjects = new Map([...table.keys()].map(name => [name, new Subject<StreamRecord<K, V>>()]))
     let left = subjects.size
     for (const [name, route] of table) {
@@ -62,11 +75,13 @@ function plain<K, V, O>(source: Observable<StreamRecord<K, V>>, table: ReadonlyM
     subscriber.add(
       source.subscribe({
         next: record => {
+          let subject: Subject<StreamRecord<K, V>>
           try {
-            subjects.get(routeOf(record))!.next(record)
-          } catch (error) {
-            subscriber.error(error)
+            subject = subjects.get(routeOf(record))!
+          } catch (thrown) {
+            return stopping(subscriber, () => fail(thrown))
           }
+          stopping(subscriber, () => subject.next(record))
         },
         error: error => subscriber.error(error),
         complete: () => {
@@ -75,4 +90,12 @@ function plain<K, V, O>(source: Observable<StreamRecord<K, V>>, table: ReadonlyM
       }),
     )
   })
+}
+
+function stopping(subscriber: Subscriber<unknown>, run: () => void): void {
+  try {
+    run()
+  } catch (error) {
+    subscriber.error(error)
+  }
 }

@@ -11,7 +11,10 @@ const asked: Asked = { previous: true, order: 'partition', origins: false }
  * The second life: runs an operator at once over plain Observables. One subscription is one task with stores of its own; it completes when all inputs have
  * and asynchronous work is done; an error anywhere errors all; unsubscribing aborts asynchronous work and timers.
  */
-export function runPlain<B>(sources: readonly Observable<never>[] | readonly Observable<unknown>[], open: (task: Task, out: Emit<B>, asked: Asked) => readonly Emit<never>[]): Observable<B> {
+export function runPlain<B>(
+  sources: readonly Observable<never>[] | readonly Observable<unknown>[],
+  open: (task: Task, out: Emit<B>, asked: Asked) => readonly Emit<never>[],
+): Observable<B> {
   if (sources.some(isStream)) {
     throw new RiachoError('RIACHO_MIXED', 'Streams and plain Observables do not meet: make all inputs Streams, or none')
   }
@@ -31,6 +34,7 @@ export function runPlain<B>(sources: readonly Observable<never>[] | readonly Obs
             try {
               task.taking(record)
               input(record)
+              task.punctuate()
             } catch (error) {
               subscriber.error(error)
             }

@@ -18,15 +18,18 @@ export class PlainTask implements Task {
     this.#error = error
   }
 
-  /** Before each record: moves stream time and runs what is due. */
+  /** Before each record: moves stream time. */
   taking(record: unknown): void {
     const timestamp = (record as { timestamp?: number } | null)?.timestamp
-    if (typeof timestamp !== 'number' || timestamp <= this.streamTime) return
-    this.streamTime = timestamp
-    for (const each of this.#streamPunctuators) {
-      if (each.due > timestamp) continue
-      each.due = timestamp - (timestamp % each.interval) + each.interval
-      each.call(timestamp)
+    if (typeof timestamp === 'number' && timestamp > this.streamTime) this.streamTime = timestamp
+  }
+
+  /** After each record: calls what is due by stream time; missed periods collapse to one call. */
+  punctuate(): void {
+    for (const each of [...this.#streamPunctuators].sort((a, b) => a.due - b.due)) {
+      if (each.due > this.streamTime || !this.#streamPunctuators.has(each)) continue
+      each.due += (Math.floor((this.streamTime - each.due) / each.interval) + 1) * each.interval
+      each.call(this.streamTime)
     }
   }
 
@@ -53,11 +56,17 @@ export class PlainTask implements Task {
   }
 
   sender(): never {
-    throw new RiachoError('RIACHO_PLAN_ONLY', 'a topic can be written only by a running topology: use this operator on a Stream, or subscribe to the Observable instead')
+    throw new RiachoError(
+      'RIACHO_PLAN_ONLY',
+      'a topic can be written only by a running topology: use this operator on a Stream, or subscribe to the Observable instead',
+    )
   }
 
   deadLetter(topic: string, failure: Failure): never {
-    throw new RiachoError('RIACHO_DEAD_LETTER', `'${failure.node}' has a dead letter for '${topic}', which exists in plans only: ${failure.reason}`)
+    throw new RiachoError(
+      'RIACHO_DEAD_LETTER',
+      `'${failure.node}' has a dead letter for '${topic}', which exists in plans only: ${failure.reason}`,
+    )
   }
 
   drop(): void {}
@@ -78,9 +87,9 @@ export class PlainTask implements Task {
     this.#error(error)
   }
 
-  schedule(interval: number, clock: 'stream' | 'wall', call: Punctuator): () => void {
+  schedule(interval: number, clock: 'stream' | 'wall', call: Punctuator, anchor = 0): () => void {
     if (clock === 'stream') {
-      const each = { due: this.streamTime, interval, call }
+      const each = { due: anchor, interval, call }
       this.#streamPunctuators.add(each)
       return () => this.#streamPunctuators.delete(each)
     }
@@ -109,4 +118,3 @@ export class PlainTask implements Task {
     return null
   }
 }
-

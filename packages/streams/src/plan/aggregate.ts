@@ -7,8 +7,8 @@ import { RiachoError } from '../errors.ts'
 import { keyValueStore } from '../store/key-value.ts'
 import { windowStore } from '../store/window.ts'
 import { isStream } from '../stream.ts'
-import { type Folding, aggregateByKey, aggregateByWindow } from '../window/aggregation.ts'
-import { aggregateTable, type TableFolding } from '../window/table-aggregation.ts'
+import { aggregateByKey, aggregateByWindow, type Folding } from '../window/aggregation.ts'
+import { aggregateTable, DeltaValue, type TableFolding } from '../window/table-aggregation.ts'
 import type { Windows } from '../window/windows.ts'
 import { windowedKey } from '../wire/windowed-key.ts'
 import { deadLettersOf } from './failure.ts'
@@ -20,6 +20,7 @@ export interface Aggregation<K, V, R> {
   readonly name: string
   readonly value: Serde<R>
   readonly window: Windows | undefined
+  readonly ignoresValue?: boolean
   readonly stream: Folding<K, V, R>
   /** For the deltas of a regrouped table; undefined when no subtractor was given. */
   readonly table: TableFolding<K, V, R> | undefined
@@ -30,11 +31,13 @@ export function aggregation<K, V, R>(a: Aggregation<K, V, R>): OperatorFunction<
   checkName(a.name, 'store')
   return (source: Observable<unknown>) => {
     const key = isStream(source) ? keyOf(source.node, a.name) : plainKey
-    const deltas = isStream(source) && source.node.deltas === true
-    if (deltas && a.table === undefined) throw new RiachoError('RIACHO_OPTION', `'${a.name}' aggregates a regrouped table and needs { subtract }`)
-    const spec: StoreSpec<never> = (a.window === undefined
-      ? keyValueStore<K, R>(a.name, { key: key as Serde<K>, value: a.value })
-      : windowStore<K, R>(a.name, { key: key as Serde<K>, value: a.value, retention: a.window.retention })) as never
+    const deltas = isStream(source) ? source.node.deltas === true : 'either'
+    if (deltas === true && a.table === undefined) throw needsSubtract(a.name)
+    const spec: StoreSpec<never> = (
+      a.window === undefined
+        ? keyValueStore<K, R>(a.name, { key: key as Serde<K>, value: a.value })
+        : windowStore<K, R>(a.name, { key: key as Serde<K>, value: a.value, retention: a.window.retention })
+    ) as never
     return operator<unknown, unknown>(
       parent => ({
         kind: 'aggregate',
@@ -44,6 +47,7 @@ export function aggregation<K, V, R>(a: Aggregation<K, V, R>): OperatorFunction<
         partitioned: parent.partitioned,
         keyed: true,
         timed: a.window !== undefined,
+        ignoresValue: a.ignoresValue === true && !deltas,
         stores: Object.freeze([spec]),
         ...deadLettersOf(a.stream.options.onError),
       }),
@@ -52,16 +56,48 @@ export function aggregation<K, V, R>(a: Aggregation<K, V, R>): OperatorFunction<
   }
 }
 
-function opened<K, V, R>(a: Aggregation<K, V, R>, spec: StoreSpec<never>, deltas: boolean, task: Task, out: Emit<unknown>, asked: Asked): Emit<unknown> {
-  if (deltas) return aggregateTable(task, out as Emit<unknown> as never, asked, spec as StoreSpec<KeyValueStore<K, R>>, a.table!) as Emit<unknown>
-  if (a.window === undefined) return aggregateByKey(task, out as Emit<unknown> as never, asked, spec as StoreSpec<KeyValueStore<K, R>>, a.stream) as Emit<unknown>
-  return aggregateByWindow(task, out as Emit<unknown> as never, asked, spec as StoreSpec<WindowStore<K, R>>, a.window, a.stream) as Emit<unknown>
+/** A plain Observable has no facts: there the first record tells whether it comes from a regrouped table. */
+function opened<K, V, R>(
+  a: Aggregation<K, V, R>,
+  spec: StoreSpec<never>,
+  deltas: boolean | 'either',
+  task: Task,
+  out: Emit<unknown>,
+  asked: Asked,
+): Emit<unknown> {
+  if (deltas === 'either') {
+    let input: Emit<unknown> | undefined
+    return record => {
+      input ??= opened(a, spec, (record as { value: unknown }).value instanceof DeltaValue, task, out, asked)
+      input(record)
+    }
+  }
+  if (deltas && a.table === undefined) throw needsSubtract(a.name)
+  if (deltas)
+    return aggregateTable(task, out as Emit<unknown> as never, asked, spec as StoreSpec<KeyValueStore<K, R>>, a.table!) as Emit<unknown>
+  if (a.window === undefined)
+    return aggregateByKey(task, out as Emit<unknown> as never, asked, spec as StoreSpec<KeyValueStore<K, R>>, a.stream) as Emit<unknown>
+  return aggregateByWindow(
+    task,
+    out as Emit<unknown> as never,
+    asked,
+    spec as StoreSpec<WindowStore<K, R>>,
+    a.window,
+    a.stream,
+  ) as Emit<unknown>
 }
+
+const needsSubtract = (name: string): RiachoError =>
+  new RiachoError('RIACHO_OPTION', `'${name}' aggregates a regrouped table and needs { subtract }`)
 
 function keyOf(parent: Node, label: string): Serde<unknown> {
   checkPartitioned(parent, label)
   if (parent.key === undefined) {
-    throw new RiachoError('RIACHO_NO_SERDE', `'${label}' keeps state by key and nobody said the key's serde: give { key: … } to the operator that made the key`, { place: { node: label } })
+    throw new RiachoError(
+      'RIACHO_NO_SERDE',
+      `'${label}' keeps state by key and nobody said the key's serde: give { key: … } to the operator that made the key`,
+      { place: { node: label } },
+    )
   }
   return parent.key
 }

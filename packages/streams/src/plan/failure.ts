@@ -9,15 +9,21 @@ export interface ErrorOption {
 }
 
 /**
- * What one node does when its function threw for the record being processed: stop the task with a `RiachoError`, drop and count, or write a dead letter.
+ * What one node does when its function threw for the record being processed: stop the task with a `RiachoError`, drop and count, or write a dead letter. A
+ * `RiachoError` keeps its code.
  * It guards that function only, never what comes after it.
  */
-export function failed(task: Task, node: string, onError: OnError = 'fail', code: ErrorCode = 'RIACHO_PROCESSING'): (thrown: unknown) => void {
+export function failed(
+  task: Task,
+  node: string,
+  onError: OnError = 'fail',
+  code: ErrorCode = 'RIACHO_PROCESSING',
+): (thrown: unknown) => void {
   if (onError === 'fail') {
     return thrown => {
       const at = task.position()
       const where = at === null ? '' : ` at ${at.topic}-${at.partition} offset ${at.offset}`
-      throw new RiachoError(code, `'${node}' failed${where}: ${reasonOf(thrown)}; mend it, or give the stage an onError`, {
+      throw new RiachoError(codeOf(thrown, code), `'${node}' failed${where}: ${reasonOf(thrown)}; mend it, or give the stage an onError`, {
         cause: thrown,
         place: { node, ...at },
       })
@@ -25,8 +31,11 @@ export function failed(task: Task, node: string, onError: OnError = 'fail', code
   }
   if (onError === 'skip') return () => task.drop('processing')
   const topic = onError.deadLetter
-  return thrown => task.deadLetter(topic, { code, reason: reasonOf(thrown), node, attempts: 1, firstFailure: task.now() })
+  return thrown =>
+    task.deadLetter(topic, { code: codeOf(thrown, code), reason: reasonOf(thrown), node, attempts: 1, firstFailure: task.now() })
 }
+
+const codeOf = (thrown: unknown, otherwise: ErrorCode): ErrorCode => (thrown instanceof RiachoError ? thrown.code : otherwise)
 
 /** The dead letter topics of a policy, as a fact of its node. */
 export function deadLettersOf(onError: OnError | undefined): { deadLetters?: readonly string[] } {

@@ -1,0 +1,118 @@
+import { concat, EMPTY, firstValueFrom, from, NEVER, of, Subject, throwError, toArray } from 'rxjs'
+import { expect, it, vi } from 'vitest'
+import type { StreamRecord } from '../contract/record.ts'
+import { count } from '../operator/count.ts'
+import { mapAsync } from '../operator/map-async.ts'
+import { mapValues } from '../operator/map-values.ts'
+import { type ProcessContext, process } from '../operator/process.ts'
+import { toStream } from '../operator/to-stream.ts'
+import { topic } from '../operator/topic.ts'
+import { text } from '../serde/text.ts'
+import { runPlain } from './run.ts'
+
+type Text = StreamRecord<string, string>
+const record = (key: string, value: string, timestamp = 0): Text => ({ key, value, timestamp, headers: [] })
+const values = (got: readonly { readonly value: unknown }[]) => got.map(each => each.value)
+
+it('one subscription is one task with stores of its own', async () => {
+  const counts = from([record('a', 'x'), record('a', 'y')]).pipe(count('n'), toStream(), toArray())
+  expect(values(await firstValueFrom(counts))).toEqual([1, 2])
+  expect(values(await firstValueFrom(counts))).toEqual([1, 2])
+})
+
+it('completes when the input has and asynchronous work is done', async () => {
+  const slow = mapAsync(async (value: string) => {
+    await new Promise(resolve => setImmediate(resolve))
+    return value.toUpperCase()
+  })
+  expect(values(await firstValueFrom(from([record('a', 'x'), record('b', 'y')]).pipe(slow, toArray())))).toEqual(['X', 'Y'])
+  expect(await firstValueFrom(EMPTY.pipe(slow, toArray()))).toEqual([])
+})
+
+it('an error of the input or of a function ends it', async () => {
+  const failing = concat(
+    of(record('a', 'x')),
+    throwError(() => new Error('input')),
+  )
+  await expect(
+    firstValueFrom(
+      failing.pipe(
+        mapValues(value => value),
+        toArray(),
+      ),
+    ),
+  ).rejects.toThrow('input')
+  const bad = mapValues(() => {
+    throw new Error('function')
+  })
+  await expect(firstValueFrom(from([record('a', 'x')]).pipe(bad, toArray()))).rejects.toMatchObject({
+    code: 'RIACHO_PROCESSING',
+    place: { node: 'mapValues' },
+  })
+})
+
+it('an error of asynchronous work ends it', async () => {
+  const bad = mapAsync(async () => Promise.reject(new Error('no')))
+  await expect(firstValueFrom(concat(of(record('a', 'x')), NEVER).pipe(bad, toArray()))).rejects.toMatchObject({ code: 'RIACHO_ASYNC' })
+})
+
+it('unsubscribing aborts asynchronous work and ends timers', async () => {
+  vi.useFakeTimers()
+  try {
+    let seen: AbortSignal | undefined
+    let ticks = 0
+    const work = mapAsync((_value: string, _record: Text, signal) => {
+      seen = signal
+      return new Promise<string>(() => {})
+    })
+    const ticking = process<string, string, string, string>('tick', context => {
+      context.schedule(10, 'wall', () => ticks++)
+      return each => context.forward(each)
+    })
+    const subscription = concat(of(record('a', 'x')), NEVER)
+      .pipe(ticking, work)
+      .subscribe()
+    await vi.advanceTimersByTimeAsync(25)
+    expect([seen?.aborted, ticks]).toEqual([false, 2])
+    subscription.unsubscribe()
+    await vi.advanceTimersByTimeAsync(100)
+    expect([seen?.aborted, ticks]).toEqual([true, 2])
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+it('calls stream-time punctuators after the record that makes them due, missed ones once', async () => {
+  const punctuated = process<string, string, string, string>('tick', context => {
+    context.schedule(10, 'stream', time => context.forward(record('tick', `t=${time}`, time)))
+    const cancel = context.schedule(100, 'stream', () => cancel(), 5)
+    return each => context.forward(each)
+  })
+  const times = [3, 12, 11, 45, 46]
+  const got = await firstValueFrom(from(times.map(time => record('a', String(time), time))).pipe(punctuated, toArray()))
+  expect(values(got)).toEqual(['3', 't=3', '12', 't=12', '11', '45', 't=45', '46'])
+})
+
+it('gives a processor a task without a topic', async () => {
+  let given: ProcessContext<string, string> | undefined
+  const spy = process<string, string, string, string>('spy', context => {
+    given = context
+    return each => context.forward(each)
+  })
+  await firstValueFrom(from([record('a', 'x', 7)]).pipe(spy, toArray()))
+  expect([given?.taskId, given?.position(), given?.streamTime]).toEqual(['plain', null, 7])
+})
+
+it('refuses to mix plans and plain Observables', () => {
+  expect(() => runPlain([of(1), topic('t', { key: text, value: text })], () => [])).toThrow('RIACHO_MIXED')
+})
+
+it('completes when all inputs have', async () => {
+  const [left, right] = [new Subject<number>(), new Subject<number>()]
+  const got = firstValueFrom(runPlain<number>([left, right], (_task, out) => [out, out]).pipe(toArray()))
+  left.next(1)
+  left.complete()
+  right.next(2)
+  right.complete()
+  expect(await got).toEqual([1, 2])
+})
