@@ -74,16 +74,16 @@ export class BatchCursor implements RecordCursor {
       if (length < 0 || end > this.#recordsEnd) throw this.#damaged('a record reaches past its batch')
       let p = this.#p + 1
       const first = frame[p]!
-      let delta: number
+      let timestamp: number
       if (first < 128) {
-        delta = (first >>> 1) ^ -(first & 1)
+        timestamp = this.#baseTimestamp + ((first >>> 1) ^ -(first & 1))
         this.#p = p + 1
       } else {
         this.#p = p
-        delta = this.#varlong(frame)
+        timestamp = this.#farTimestamp(frame)
       }
       this.offset = this.#base + this.#varint(frame)
-      this.timestamp = this.#logAppendTime ? this.#baseTimestamp : this.#baseTimestamp + delta
+      this.timestamp = this.#logAppendTime ? this.#baseTimestamp : timestamp
       const keyLength = this.#varint(frame)
       p = this.#p
       if (keyLength < 0) this.keyStart = this.keyEnd = -1
@@ -221,8 +221,8 @@ export class BatchCursor implements RecordCursor {
     return (r >>> 1) ^ -(r & 1)
   }
 
-  /** A zigzag varlong: up to 49 bits in numbers, wider ones (deltas of thousands of years) in bigints. */
-  #varlong(b: Buffer): number {
+  /** The base timestamp and a zigzag varlong: up to 49 bits in numbers; wider ones in bigints, as the difference of two safe integers need not be one. */
+  #farTimestamp(b: Buffer): number {
     const start = this.#p
     let p = start
     let x = 128
@@ -231,21 +231,21 @@ export class BatchCursor implements RecordCursor {
       x = b[p++]!
       r += (x & 127) * scale
     }
-    if (x > 127) return this.#wideVarlong(b)
+    if (x > 127) return this.#farthestTimestamp(b)
     this.#p = p
-    return r % 2 === 0 ? r / 2 : -(r + 1) / 2
+    return this.#baseTimestamp + (r % 2 === 0 ? r / 2 : -(r + 1) / 2)
   }
 
-  #wideVarlong(b: Buffer): number {
+  #farthestTimestamp(b: Buffer): number {
     let r = 0n
     let x = 128
     for (let shift = 0n; x > 127 && shift < 70n; shift += 7n) {
       x = b[this.#p++]!
       r |= BigInt(x & 127) << shift
     }
-    const delta = BigInt.asIntN(64, (r >> 1n) ^ -(r & 1n))
-    if (!Number.isSafeInteger(Number(delta + BigInt(this.#baseTimestamp)))) throw this.#damaged('a timestamp above 2^53-1')
-    return Number(delta)
+    const timestamp = Number(BigInt(this.#baseTimestamp) + BigInt.asIntN(64, (r >> 1n) ^ -(r & 1n)))
+    if (!Number.isSafeInteger(timestamp)) throw this.#damaged('a timestamp is above 2^53-1')
+    return timestamp
   }
 
   #damaged(what: string): Error {
