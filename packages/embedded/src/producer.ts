@@ -30,6 +30,7 @@ export class LogProducer implements Producer {
   readonly #transaction: Transaction | undefined
   readonly #producerId: number
   readonly #batchBytesMax: number
+  readonly #hold: boolean
   readonly #writers = new Map<string, Writer>()
   readonly #unwritten = new Set<Writer>()
   #failure: BrokerError | undefined
@@ -40,13 +41,14 @@ export class LogProducer implements Producer {
     this.#transaction = transaction
     this.#producerId = transaction?.producerId ?? home.transactions.newProducerId()
     this.#batchBytesMax = options.batchBytesMax ?? 256 * 1024
+    this.#hold = options.holdUntilFlush ?? false
   }
 
   partition(at: TopicPartition): PartitionWriter {
     const name = nameOf(at)
     const known = this.#writers.get(name)
     if (known !== undefined) return known
-    const writer = new Writer(this, this.#home.log(at), this.#batchBytesMax)
+    const writer = new Writer(this, this.#home.log(at), this.#batchBytesMax, this.#hold)
     this.#writers.set(name, writer)
     return writer
   }
@@ -103,7 +105,7 @@ export class LogProducer implements Producer {
       this.#home.transactions.begin(this.#transaction)
   }
 
-  /** Appends a writer's batch to its log. A failure is kept for the next `flush` or `commit`. */
+  /** Appends a writer's batches to its log. A failure is kept for the next `flush` or `commit`. */
   write(writer: Writer): void {
     const transaction = this.#transaction
     const refused = this.#closed ? closed('producer') : (transaction?.fenced ?? transaction?.failed)
@@ -112,7 +114,7 @@ export class LogProducer implements Producer {
       if (refused !== undefined) throw refused
       if (log instanceof BrokerError) throw log
       transaction?.logs.add(log)
-      log.append(writer.finish(this.#producerId, transaction?.epoch ?? 0, transaction !== undefined, log.checked))
+      while (writer.bytes > 0) log.append(writer.finish(this.#producerId, transaction?.epoch ?? 0, transaction !== undefined, log.checked))
     } catch (thrown) {
       if (!(thrown instanceof BrokerError)) throw thrown
       writer.drop()
@@ -144,39 +146,57 @@ export class LogProducer implements Producer {
 
 const copyOf = (offset: CommittedOffset): CommittedOffset => ({ ...offset })
 
-/** The open batch of one partition. */
+/** The open batch of one partition, and the full ones before it that wait for a flush. */
 class Writer implements PartitionWriter {
   readonly log: PartitionLog | BrokerError
   readonly #producer: LogProducer
   readonly #bytesMax: number
-  readonly #encoder = new BatchEncoder()
+  readonly #hold: boolean
+  #full: BatchEncoder[] = []
+  #fullBytes = 0
+  #encoder = new BatchEncoder()
   #sequence = 0
 
-  constructor(producer: LogProducer, log: PartitionLog | BrokerError, bytesMax: number) {
+  /** `hold`: a full batch waits for the next flush too. */
+  constructor(producer: LogProducer, log: PartitionLog | BrokerError, bytesMax: number, hold: boolean) {
     this.#producer = producer
     this.log = log
     this.#bytesMax = bytesMax
+    this.#hold = hold
   }
 
   append(timestamp: number, key: string | Uint8Array | null, value: string | Uint8Array | null, headers: Headers = noHeaders): void {
     const encoder = this.#encoder
     if (encoder.count === 0) this.#producer.opened(this)
     encoder.append(timestamp, key, value, headers)
-    if (encoder.size >= this.#bytesMax) this.#producer.write(this)
+    if (encoder.size < this.#bytesMax) return
+    if (!this.#hold) {
+      this.#producer.write(this)
+      return
+    }
+    this.#full.push(encoder)
+    this.#fullBytes += encoder.size
+    this.#encoder = new BatchEncoder(encoder.size)
   }
 
-  /** Bytes of the open batch; 0 when it holds no record. */
+  /** Bytes of the batches; 0 when they hold no record. */
   get bytes(): number {
-    return this.#encoder.count === 0 ? 0 : this.#encoder.size
+    return this.#fullBytes + (this.#encoder.count === 0 ? 0 : this.#encoder.size)
   }
 
+  /** The oldest batch; it is valid until the next append. */
   finish(producerId: number, epoch: number, transactional: boolean, crc: boolean): Buffer {
+    const full = this.#full.shift()
+    if (full !== undefined) this.#fullBytes -= full.size
+    const encoder = full ?? this.#encoder
     const sequence = this.#sequence
-    this.#sequence = (sequence + this.#encoder.count) % 2147483648
-    return this.#encoder.finish(producerId, epoch, sequence, transactional, { crc })
+    this.#sequence = (sequence + encoder.count) % 2147483648
+    return encoder.finish(producerId, epoch, sequence, transactional, { crc })
   }
 
   drop(): void {
+    this.#full = []
+    this.#fullBytes = 0
     this.#encoder.reset()
   }
 }
