@@ -42,7 +42,7 @@ describe('configure', () => {
       'commitIntervalMs from the environment variable RIACHO_COMMIT_INTERVAL_MS is "soon": give a whole number',
     ],
     [{ RIACHO_COMMIT_INTERVAL_MS: '1.5' }, 'commitIntervalMs'],
-    [{ RIACHO_COMMIT_INTERVAL_MS: '' + 86_400_001 }, 'from 0 to 86400000'],
+    [{ RIACHO_COMMIT_INTERVAL_MS: '86400001' }, 'from 0 to 86400000'],
     [{ RIACHO_HTTP_PORT: '65536' }, 'to 65535'],
     [{ RIACHO_KEEP_STREAM_TIME: 'yes' }, 'give true or false'],
     [{ RIACHO_GUARANTEE: 'once' }, 'give at-least-once or exactly-once'],

@@ -44,6 +44,7 @@ export async function run(topology: Topology, options: RunOptions = {}): Promise
   const directory = settings.dataDir ?? join(dataRoot, topology.id)
   const broker = await openBroker({ bootstrapServers: settings.bootstrapServers, directory })
   try {
+    if (settings.bootstrapServers === undefined) await createTopics(broker, topology)
     let metrics: Metrics | undefined
     const app = makeApp(topology, { broker, ...engineSettings(settings), log: event => metrics && tell(event, log, metrics) })
     metrics = makeMetrics(app)
@@ -57,6 +58,16 @@ export async function run(topology: Topology, options: RunOptions = {}): Promise
   } finally {
     await broker.close()
   }
+}
+
+/** On the embedded broker nobody else makes the topics that a plan reads and writes; those of a cluster belong to its people. */
+async function createTopics(broker: Broker, { nodes }: Topology): Promise<void> {
+  const named = nodes.flatMap(({ source, sink, deadLetters = [] }) => [
+    ...(source?.topics ?? []),
+    ...(typeof sink?.topic === 'string' ? [sink.topic] : []),
+    ...deadLetters,
+  ])
+  await broker.admin.createTopics([...new Set(named)].map(name => ({ name, partitions: 1 })))
 }
 
 /** What the engine takes of the settings: an absent one stays absent, so that the engine's default holds. */
