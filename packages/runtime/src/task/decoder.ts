@@ -8,19 +8,24 @@ export interface DecodeReport {
   now(): number
 }
 
+/** Stands for a value that nobody looks at. */
+const present = Object.freeze({})
+
 /** Decodes the records of one input, whether they come from a topic or from a connector. Bad ones are failed, skipped or put aside when they are taken. */
 export class Decoder {
   readonly #label: string
   readonly #facts: SourceFacts
   readonly #report: DecodeReport
   readonly #freeze: boolean
+  readonly #unread: boolean
   /** The record decoded last. */
   record: StreamRecord<unknown, unknown> | undefined
   /** Greatest time of the records taken; -1 before the first (Kafka Streams: partition time). */
   partitionTime = -1
 
-  constructor(label: string, facts: SourceFacts, report: DecodeReport, freeze: boolean) {
+  constructor(label: string, facts: SourceFacts, report: DecodeReport, freeze: boolean, unread: boolean) {
     this.#freeze = freeze
+    this.#unread = unread
     this.#label = label
     this.#facts = facts
     this.#report = report
@@ -39,7 +44,8 @@ export class Decoder {
             ? serde.decode(cursor.keyFrame.subarray(cursor.keyStart, cursor.keyEnd))
             : serde.decodeAt(cursor.keyFrame, cursor.keyStart, cursor.keyEnd)
       }
-      if (cursor.valueStart >= 0) {
+      if (this.#unread) value = cursor.valueStart < 0 ? null : present
+      else if (cursor.valueStart >= 0) {
         const serde = facts.value
         value =
           serde.decodeAt === undefined

@@ -56,13 +56,13 @@ export async function openTask(part: SubTopology, partition: number, context: Op
   const restored = await restore(task, plan, settings)
   if (restored > 0) settings.log({ level: 'info', message: 'state restored', task: task.id, records: restored })
   const readers: ConnectorReader[] = []
-  for (const { node, topic, facts, emit } of inputsOf(plan, entrances)) {
+  for (const { node, topic, facts, emit, unread } of inputsOf(plan, entrances)) {
     if (!own.includes(topic)) continue
     const { connector } = facts
     const name = connector === undefined ? topic : connector.name
     const at = { topic, partition }
     const start = known.get(topic)?.offset ?? (connector === undefined ? ((await settings.broker.admin.offsets([at]))[0]?.start ?? 0) : 0)
-    const decoder = new Decoder(node.label, facts, task, settings.strict)
+    const decoder = new Decoder(node.label, facts, task, settings.strict, unread)
     const input = new Input(at, name, { decoder, emit: counted(emit, node.label, context.counters) }, start)
     input.partitionTime = known.get(topic)?.partitionTime ?? -1
     task.streamTime = Math.max(task.streamTime, input.partitionTime)
@@ -93,6 +93,8 @@ interface Way {
   readonly topic: string
   readonly facts: SourceFacts
   readonly emit: Emit<StreamRecord<unknown, unknown>>
+  /** Nobody looks at its values. */
+  readonly unread: boolean
 }
 
 /** The inputs of a part: each topic once, whoever reads it, and each repartition topic that it reads. */
@@ -107,7 +109,7 @@ function inputsOf(
       const other = ways.get(topic)
       if (other !== undefined) checkSame(other.facts, facts, topic)
       const both = other === undefined ? emit : both_(other.emit as Emit, emit)
-      ways.set(topic, { node, topic, facts, emit: both as Way['emit'] })
+      ways.set(topic, { node, topic, facts, emit: both as Way['emit'], unread: plan.unread.has(node) && (other?.unread ?? true) })
     }
   }
   for (const [node, emit] of reads) {
@@ -118,6 +120,7 @@ function inputsOf(
       topic,
       facts: { topics: [topic], key: key!, value: value!, invalidTimestamp: 'fail', onError: 'fail', nulls: 'keep' },
       emit: emit as Way['emit'],
+      unread: plan.unread.has(node),
     })
   }
   return [...ways.values()]

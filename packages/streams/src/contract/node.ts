@@ -76,6 +76,8 @@ export interface Node {
   readonly deltas?: boolean
   /** A late record matters here: window, join, stream-time punctuation. */
   readonly timed?: boolean
+  /** Looks at keys and times only: where nobody else reads a value that needs no check, it is not decoded. */
+  readonly ignoresValue?: boolean
   /** Needs `previous` of its parents' changes. */
   readonly asksPrevious?: boolean
   /** Passes the wish for `previous` on to its parents instead of answering it. */

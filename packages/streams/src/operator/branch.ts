@@ -1,14 +1,16 @@
 import type { StreamRecord } from '../contract/record.ts'
 import type { Emit, Task } from '../contract/task.ts'
 import { RiachoError } from '../errors.ts'
-import { type ErrorOption, deadLettersOf, failed } from '../plan/failure.ts'
+import { deadLettersOf, type ErrorOption, failed } from '../plan/failure.ts'
 import { makeNode } from '../plan/node.ts'
 import { isStream, type KStream, Stream } from '../stream.ts'
 
 type Predicate<K, V> = (value: V, record: StreamRecord<K, V>) => boolean
 
 /** The streams of a branch by name; a type guard narrows its stream. */
-export type Branches<K, V, B> = { readonly [P in keyof B]: B[P] extends (value: any, ...rest: any[]) => value is infer W ? KStream<K, W> : KStream<K, V> } & {
+export type Branches<K, V, B> = {
+  readonly [P in keyof B]: B[P] extends (value: any, ...rest: any[]) => value is infer W ? KStream<K, W> : KStream<K, V>
+} & {
   readonly rest: KStream<K, V>
 }
 
@@ -19,8 +21,13 @@ export type Branches<K, V, B> = { readonly [P in keyof B]: B[P] extends (value: 
  * @example
  * const { large, rest } = branch(orders, { large: order => order.cents > 100_000 })
  */
-export function branch<K, V, const B extends Readonly<Record<string, Predicate<K, V>>>>(stream: KStream<K, V>, branches: B, options: ErrorOption = {}): Branches<K, V, B> {
-  if (!isStream(stream)) throw new RiachoError('RIACHO_PLAN_ONLY', 'branch exists in plans only: use triage, or partition of rxjs, on a plain Observable')
+export function branch<K, V, const B extends Readonly<Record<string, Predicate<K, V>>>>(
+  stream: KStream<K, V>,
+  branches: B,
+  options: ErrorOption = {},
+): Branches<K, V, B> {
+  if (!isStream(stream))
+    throw new RiachoError('RIACHO_PLAN_ONLY', 'branch exists in plans only: use triage, or partition of rxjs, on a plain Observable')
   if ('rest' in branches) throw new RiachoError('RIACHO_NAME', "branch: 'rest' is the name of what no branch takes; choose another")
   const names = Object.keys(branches)
   const by = (record: StreamRecord<K, V>): string => {
@@ -62,7 +69,16 @@ export function ports<K, V>(
   })
   const streams: Record<string, KStream<K, V>> = Object.create(null) as Record<string, KStream<K, V>>
   for (const name of names) {
-    streams[name] = new Stream(makeNode({ kind: 'step', label: `${label}:${name}`, port: name, parents: Object.freeze([split]), ...facts, open: (_task, out) => [out] }))
+    streams[name] = new Stream(
+      makeNode({
+        kind: 'step',
+        label: `${label}:${name}`,
+        port: name,
+        parents: Object.freeze([split]),
+        ...facts,
+        open: (_task, out) => [out],
+      }),
+    )
   }
   return Object.freeze(streams)
 }

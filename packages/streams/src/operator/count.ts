@@ -11,13 +11,17 @@ import type { Windows } from '../window/windows.ts'
  * @example
  * orders.pipe(count('orders-per-minute', { window: tumbling(minutes(1), { grace: minutes(5) }) }), toStream())
  */
-export function count<K, V>(name: string, options: { readonly window: Windows }): OperatorFunction<StreamRecord<K, V>, Change<Windowed<K>, number>>
+export function count<K, V>(
+  name: string,
+  options: { readonly window: Windows },
+): OperatorFunction<StreamRecord<K, V>, Change<Windowed<K>, number>>
 export function count<K, V>(name: string): OperatorFunction<StreamRecord<K, V> | Delta<K, V>, Change<K, number>>
 export function count<K, V>(name: string, options: { readonly window?: Windows } = {}): OperatorFunction<any, any> {
   return aggregation<K, V, number>({
     name,
     value: int64,
     window: options.window,
+    ignoresValue: true,
     stream: { label: name, init: () => 0, add: (_value, sum) => (sum ?? 0) + 1, options: {} },
     table: { label: name, init: () => 0, add: (_value, sum) => (sum ?? 0) + 1, subtract: (_value, sum) => sum - 1 },
   })

@@ -1,8 +1,8 @@
 import type { Headers } from '../contract/record.ts'
+import type { Serde } from '../contract/serde.ts'
+import { bytes } from '../serde/bytes.ts'
 import type { KStream } from '../stream.ts'
 import { type DeadLetter, readDeadLetter } from '../wire/dead-letter.ts'
-import { bytes } from '../serde/bytes.ts'
-import type { Serde } from '../contract/serde.ts'
 import { mapValues } from './map-values.ts'
 import { topic } from './topic.ts'
 
@@ -14,6 +14,8 @@ import { topic } from './topic.ts'
  */
 export function deadLetters(topicName: string): KStream<Uint8Array | null, DeadLetter> {
   return topic<Uint8Array | null, Uint8Array>(topicName, { key: bytes as Serde<Uint8Array | null>, value: bytes, nulls: 'keep' }).pipe(
-    mapValues((value: Uint8Array | null, record: { readonly key: Uint8Array | null; readonly headers: Headers }) => readDeadLetter(record.key, value, record.headers)),
+    mapValues((value: Uint8Array | null, record: { readonly key: Uint8Array | null; readonly headers: Headers }) =>
+      readDeadLetter(record.key, value, record.headers),
+    ),
   )
 }

@@ -17,11 +17,18 @@ export function mapAsync<K, V, R>(
   return operator(
     parent => ({ ...revaluing('mapAsync')(parent), ...stageFacts(parent, 'mapAsync', options, true) }),
     (task, out, asked) =>
-      stage<StreamRecord<K, V>, StreamRecord<K, R>>(task, out, 'mapAsync', asked, { ...options, batch: { recordsMax: 1, wait: 0 } }, {
-        run: async ([record], signal) => {
-          const { key, timestamp, headers } = record!
-          return [{ key, value: await f(record!.value, record!, signal), timestamp, headers }]
+      stage<StreamRecord<K, V>, StreamRecord<K, R>>(
+        task,
+        out,
+        'mapAsync',
+        asked,
+        { ...options, batch: { recordsMax: 1, wait: 0 } },
+        {
+          run: async ([record], signal) => {
+            const { key, timestamp, headers } = record!
+            return [{ key, value: await f(record!.value, record!, signal), timestamp, headers }]
+          },
         },
-      }),
+      ),
   )
 }

@@ -10,7 +10,10 @@ import { operator, revaluing } from '../plan/operator.ts'
  * @example
  * clients.pipe(mapTable(client => client.name), toStream())
  */
-export function mapTable<K, V, R>(f: (value: V, key: K) => R, options: { readonly value?: Serde<R> } = {}): OperatorFunction<Change<K, V>, Change<K, R>> {
+export function mapTable<K, V, R>(
+  f: (value: V, key: K) => R,
+  options: { readonly value?: Serde<R> } = {},
+): OperatorFunction<Change<K, V>, Change<K, R>> {
   return operator(
     parent => ({ ...revaluing('mapTable')(parent), value: options.value as Serde<unknown> | undefined, forwardsPrevious: true }),
     (task, out, asked) => {

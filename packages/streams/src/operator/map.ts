@@ -1,7 +1,7 @@
 import type { OperatorFunction } from 'rxjs'
 import type { StreamRecord } from '../contract/record.ts'
 import type { Serde } from '../contract/serde.ts'
-import { type ErrorOption, deadLettersOf, failed } from '../plan/failure.ts'
+import { deadLettersOf, type ErrorOption, failed } from '../plan/failure.ts'
 import { operator } from '../plan/operator.ts'
 
 /** Serdes of what an operator makes: needed where it next meets a topic or a store. */

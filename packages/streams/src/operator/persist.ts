@@ -11,18 +11,28 @@ import { operator, passing } from '../plan/operator.ts'
  * @example
  * orders.pipe(persist(sqlite({ path: 'orders.db', table: 'orders', key: ['id'], columns, row: order => order }), { retry: { retriesMax: 5 } }))
  */
-export function persist<K, V>(sink: Sink<NoInfer<K>, NoInfer<NonNullable<V>>>, options: AsyncOptions = {}): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, V>> {
+export function persist<K, V>(
+  sink: Sink<NoInfer<K>, NoInfer<NonNullable<V>>>,
+  options: AsyncOptions = {},
+): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, V>> {
   const label = sink.name
   return operator(
     parent => ({ ...passing(label)(parent), ...stageFacts(parent, label, options, sink.idempotent) }),
     (task, out, asked) =>
-      stage<StreamRecord<K, V>, StreamRecord<K, V>>(task, out, label, asked, { batch: { recordsMax: 500, wait: 20 }, ...options }, {
-        open: () => sink.open?.() ?? Promise.resolve(),
-        run: async (batch, signal) => {
-          await sink.write(batch as readonly StreamRecord<K, NonNullable<V> | null>[], signal)
-          return batch
+      stage<StreamRecord<K, V>, StreamRecord<K, V>>(
+        task,
+        out,
+        label,
+        asked,
+        { batch: { recordsMax: 500, wait: 20 }, ...options },
+        {
+          open: () => sink.open?.() ?? Promise.resolve(),
+          run: async (batch, signal) => {
+            await sink.write(batch as readonly StreamRecord<K, NonNullable<V> | null>[], signal)
+            return batch
+          },
+          close: () => sink.close?.() ?? Promise.resolve(),
         },
-        close: () => sink.close?.() ?? Promise.resolve(),
-      }),
+      ),
   )
 }

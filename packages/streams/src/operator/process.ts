@@ -3,7 +3,7 @@ import type { StreamRecord } from '../contract/record.ts'
 import type { Serde } from '../contract/serde.ts'
 import type { Store } from '../contract/store.ts'
 import type { Position, Punctuator, StoreSpec } from '../contract/task.ts'
-import { type ErrorOption, deadLettersOf, failed } from '../plan/failure.ts'
+import { deadLettersOf, type ErrorOption, failed } from '../plan/failure.ts'
 import { checkName, checkPartitioned } from '../plan/node.ts'
 import { operator } from '../plan/operator.ts'
 
@@ -41,13 +41,26 @@ export interface ProcessOptions<K, V> extends ErrorOption {
  * @example
  * orders.pipe(process('halve', context => record => context.forward({ ...record, value: record.value / 2 }), { key: text }))
  */
-export function process<K, V, K2, R>(name: string, processor: Processor<K, V, K2, R>, options: ProcessOptions<K2, R> = {}): OperatorFunction<StreamRecord<K, V>, StreamRecord<K2, R>> {
+export function process<K, V, K2, R>(
+  name: string,
+  processor: Processor<K, V, K2, R>,
+  options: ProcessOptions<K2, R> = {},
+): OperatorFunction<StreamRecord<K, V>, StreamRecord<K2, R>> {
   checkName(name, 'process')
   const stores = Object.freeze([...(options.stores ?? [])])
   return operator(
     parent => {
       if (stores.length > 0) checkPartitioned(parent, name)
-      return { kind: 'process', label: name, key: options.key, value: options.value, keyed: stores.length > 0, timed: true, stores, ...deadLettersOf(options.onError) }
+      return {
+        kind: 'process',
+        label: name,
+        key: options.key,
+        value: options.value,
+        keyed: stores.length > 0,
+        timed: true,
+        stores,
+        ...deadLettersOf(options.onError),
+      }
     },
     (task, out) => {
       const fail = failed(task, name, options.onError)

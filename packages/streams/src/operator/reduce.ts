@@ -28,7 +28,11 @@ export function reduce<K, V>(
   combine: (sum: V, value: V) => V | null,
   options: ReduceOptions<V> & { readonly subtract: (sum: V, value: V) => V | null },
 ): OperatorFunction<Delta<K, V>, Change<K, V>>
-export function reduce<K, V>(name: string, combine: (sum: V, value: V) => V | null, options?: ReduceOptions<V>): OperatorFunction<StreamRecord<K, V>, Change<K, V>>
+export function reduce<K, V>(
+  name: string,
+  combine: (sum: V, value: V) => V | null,
+  options?: ReduceOptions<V>,
+): OperatorFunction<StreamRecord<K, V>, Change<K, V>>
 export function reduce<K, V>(
   name: string,
   combine: (sum: V, value: V) => V | null,

@@ -12,7 +12,9 @@ import { operator, revaluing } from '../plan/operator.ts'
  * @example
  * orders.pipe(rx(rxMap(record => ({ ...record, value: record.value.cents }))))
  */
-export function rx<K, V, R>(guest: OperatorFunction<StreamRecord<K, V>, StreamRecord<K, R>>): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, R>> {
+export function rx<K, V, R>(
+  guest: OperatorFunction<StreamRecord<K, V>, StreamRecord<K, R>>,
+): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, R>> {
   return operator(
     parent => ({ ...revaluing('rx')(parent), kind: 'rx' }),
     (task, out, asked) => {
@@ -23,7 +25,11 @@ export function rx<K, V, R>(guest: OperatorFunction<StreamRecord<K, V>, StreamRe
 }
 
 /** Runs each record through the guest that is kept and through a fresh one: where they differ, the guest remembers something. */
-function withoutMemory<K, V, R>(guest: OperatorFunction<StreamRecord<K, V>, StreamRecord<K, R>>, out: Emit<StreamRecord<K, R>>, fail: (error: unknown) => void): Emit<StreamRecord<K, V>> {
+function withoutMemory<K, V, R>(
+  guest: OperatorFunction<StreamRecord<K, V>, StreamRecord<K, R>>,
+  out: Emit<StreamRecord<K, R>>,
+  fail: (error: unknown) => void,
+): Emit<StreamRecord<K, V>> {
   const kept: StreamRecord<K, R>[] = []
   const keeper = hosted(guest, record => kept.push(record), fail)
   return record => {
@@ -32,13 +38,20 @@ function withoutMemory<K, V, R>(guest: OperatorFunction<StreamRecord<K, V>, Stre
     keeper(record)
     hosted<K, V, R>(guest, made => fresh.push(made), fail)(record)
     if (!isDeepStrictEqual(kept, fresh)) {
-      throw new RiachoError('RIACHO_RX_MEMORY', "rx: the operator answers otherwise when it is new, so it keeps memory that a restart would lose: use Riacho's own operator of that kind")
+      throw new RiachoError(
+        'RIACHO_RX_MEMORY',
+        "rx: the operator answers otherwise when it is new, so it keeps memory that a restart would lose: use Riacho's own operator of that kind",
+      )
     }
     for (const made of [...kept]) out(made)
   }
 }
 
-function hosted<K, V, R>(guest: OperatorFunction<StreamRecord<K, V>, StreamRecord<K, R>>, out: Emit<StreamRecord<K, R>>, fail: (error: unknown) => void): Emit<StreamRecord<K, V>> {
+function hosted<K, V, R>(
+  guest: OperatorFunction<StreamRecord<K, V>, StreamRecord<K, R>>,
+  out: Emit<StreamRecord<K, R>>,
+  fail: (error: unknown) => void,
+): Emit<StreamRecord<K, V>> {
   const input = new Subject<StreamRecord<K, V>>()
   let inside = false
   let made: StreamRecord<K, R>[] = []
@@ -50,10 +63,17 @@ function hosted<K, V, R>(guest: OperatorFunction<StreamRecord<K, V>, StreamRecor
   guest(new Observable<StreamRecord<K, V>>(subscriber => input.subscribe(subscriber))).subscribe({
     next: record => {
       if (inside) made.push(record)
-      else stop(new RiachoError('RIACHO_RX_ASYNC', 'rx: the operator emitted after its input had been processed: use mapAsync for asynchronous work'))
+      else
+        stop(
+          new RiachoError(
+            'RIACHO_RX_ASYNC',
+            'rx: the operator emitted after its input had been processed: use mapAsync for asynchronous work',
+          ),
+        )
     },
     error: stop,
-    complete: () => stop(new RiachoError('RIACHO_RX_COMPLETE', 'rx: the operator completed the stream, which never ends: filter instead of take')),
+    complete: () =>
+      stop(new RiachoError('RIACHO_RX_COMPLETE', 'rx: the operator completed the stream, which never ends: filter instead of take')),
   })
   return record => {
     inside = true

@@ -2,10 +2,9 @@ import type { OperatorFunction } from 'rxjs'
 import type { StreamRecord } from '../contract/record.ts'
 import type { Serde } from '../contract/serde.ts'
 import type { Emit, Task } from '../contract/task.ts'
-import { type ErrorOption, deadLettersOf, failed } from '../plan/failure.ts'
+import { deadLettersOf, type ErrorOption, failed } from '../plan/failure.ts'
 import { operator } from '../plan/operator.ts'
 import { text } from '../serde/text.ts'
-
 
 /**
  * Gives each record a new key; value, time and headers stay. The stream is no longer partitioned by its key: `repartition` moves the data.
@@ -26,7 +25,14 @@ export function selectKey<K, V, K2>(
   options: ErrorOption & { readonly key?: Serde<NonNullable<K2>> } = {},
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K2, V>> {
   return operator(
-    parent => ({ kind: 'step', label: 'selectKey', key: options.key ?? text, value: parent.value, preserving: true, ...deadLettersOf(options.onError) }),
+    parent => ({
+      kind: 'step',
+      label: 'selectKey',
+      key: options.key ?? text,
+      value: parent.value,
+      preserving: true,
+      ...deadLettersOf(options.onError),
+    }),
     (task, out) => keyed(task, out, 'selectKey', f, options),
   )
 }

@@ -1,6 +1,6 @@
 import type { OperatorFunction } from 'rxjs'
 import type { StreamRecord } from '../contract/record.ts'
-import { type ErrorOption, deadLettersOf, failed } from '../plan/failure.ts'
+import { deadLettersOf, type ErrorOption, failed } from '../plan/failure.ts'
 import { operator, passing } from '../plan/operator.ts'
 
 /**

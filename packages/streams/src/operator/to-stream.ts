@@ -9,5 +9,10 @@ import { operator, passing } from '../plan/operator.ts'
  * orders.pipe(count('orders-per-client'), toStream(), to('counts', { value: int64 }))
  */
 export function toStream<K, V>(): OperatorFunction<Change<K, V>, StreamRecord<K, V | null>> {
-  return operator(passing('toStream'), (_task, out) => ({ key, value, timestamp, headers }) => out({ key, value, timestamp, headers }))
+  return operator(
+    passing('toStream'),
+    (_task, out) =>
+      ({ key, value, timestamp, headers }) =>
+        out({ key, value, timestamp, headers }),
+  )
 }

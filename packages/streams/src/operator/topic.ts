@@ -23,7 +23,8 @@ export interface TopicOptions<K, V> extends Serdes<K, V> {
 export function sourceFacts<K, V>(name: string | readonly string[], options: TopicOptions<K, V>, nulls: 'keep' | 'drop'): SourceFacts {
   const topics = Object.freeze(typeof name === 'string' ? [name] : [...name])
   for (const topic of topics) {
-    if (!/^[A-Za-z0-9._-]{1,249}$/.test(topic)) throw new RiachoError('RIACHO_NAME', `topic '${topic}': a name has 1 to 249 of the characters A-Z a-z 0-9 . _ -`)
+    if (!/^[A-Za-z0-9._-]{1,249}$/.test(topic))
+      throw new RiachoError('RIACHO_NAME', `topic '${topic}': a name has 1 to 249 of the characters A-Z a-z 0-9 . _ -`)
   }
   return Object.freeze({
     topics,
@@ -42,9 +43,15 @@ export function sourceFacts<K, V>(name: string | readonly string[], options: Top
  * @example
  * const orders = topic('orders', { key: text, value: json<Order>() })
  */
-export function topic<K, V>(name: string | readonly string[], options: TopicOptions<K, V> & { readonly nulls: 'keep' }): KStream<K, V | null>
+export function topic<K, V>(
+  name: string | readonly string[],
+  options: TopicOptions<K, V> & { readonly nulls: 'keep' },
+): KStream<K, V | null>
 export function topic<K, V>(name: string | readonly string[], options: TopicOptions<K, V> & { readonly nulls?: 'drop' }): KStream<K, V>
-export function topic<K, V>(name: string | readonly string[], options: TopicOptions<K, V> & { readonly nulls?: 'keep' | 'drop' }): KStream<K, V | null> {
+export function topic<K, V>(
+  name: string | readonly string[],
+  options: TopicOptions<K, V> & { readonly nulls?: 'keep' | 'drop' },
+): KStream<K, V | null> {
   const source = sourceFacts(name, options, options.nulls ?? 'drop')
   return new Stream(
     makeNode({

@@ -1,7 +1,7 @@
 import type { OperatorFunction } from 'rxjs'
 import type { StreamRecord } from '../contract/record.ts'
 import { RiachoError } from '../errors.ts'
-import { type ErrorOption, deadLettersOf, failed } from '../plan/failure.ts'
+import { deadLettersOf, type ErrorOption, failed } from '../plan/failure.ts'
 import { operator, revaluing } from '../plan/operator.ts'
 
 /** A validator that speaks Standard Schema: zod, valibot, arktype; JSON Schema by an adapter. It answers at once: a promise is an error. */
@@ -27,7 +27,10 @@ const reasonCharactersMax = 2000
  * @example
  * raw.pipe(validate(orderSchema, { onError: { deadLetter: 'orders-invalid' } }))
  */
-export function validate<K, V>(schema: Schema<V>, options: Required<ErrorOption>): OperatorFunction<StreamRecord<K, unknown>, StreamRecord<K, V>> {
+export function validate<K, V>(
+  schema: Schema<V>,
+  options: Required<ErrorOption>,
+): OperatorFunction<StreamRecord<K, unknown>, StreamRecord<K, V>> {
   const check = schema['~standard'].validate
   return operator(
     parent => ({ ...revaluing('validate')(parent), ...deadLettersOf(options.onError) }),

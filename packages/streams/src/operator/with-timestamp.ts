@@ -1,7 +1,7 @@
 import type { OperatorFunction } from 'rxjs'
 import type { StreamRecord } from '../contract/record.ts'
 import { RiachoError } from '../errors.ts'
-import { type ErrorOption, deadLettersOf, failed } from '../plan/failure.ts'
+import { deadLettersOf, type ErrorOption, failed } from '../plan/failure.ts'
 import { operator, passing } from '../plan/operator.ts'
 
 /**
@@ -22,7 +22,8 @@ export function withTimestamp<K, V>(
         let timestamp: number
         try {
           timestamp = f(record.value, record)
-          if (!Number.isSafeInteger(timestamp) || timestamp < 0) throw new RiachoError('RIACHO_TIMESTAMP', `${timestamp} is no time in epoch milliseconds`)
+          if (!Number.isSafeInteger(timestamp) || timestamp < 0)
+            throw new RiachoError('RIACHO_TIMESTAMP', `${timestamp} is no time in epoch milliseconds`)
         } catch (thrown) {
           return fail(thrown)
         }

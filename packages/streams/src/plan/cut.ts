@@ -61,7 +61,9 @@ export function cut({ id, nodes, unmoved, asked, whole }: Drawing): readonly Sub
     [...groups.values()].map(({ nodes: own, reads }, index) => {
       const sources = own.filter(node => node.source !== undefined)
       const topics = new Set([
-        ...sources.flatMap(node => (node.source!.connector === undefined ? node.source!.topics : [internal.positions(id, node.source!.connector.name)])),
+        ...sources.flatMap(node =>
+          node.source!.connector === undefined ? node.source!.topics : [internal.positions(id, node.source!.connector.name)],
+        ),
         ...reads.map(node => internal.repartition(id, node.repartition!.name)),
       ])
       const stores = [...new Set(own.flatMap(storesOf))]

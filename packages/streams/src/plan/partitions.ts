@@ -14,15 +14,23 @@ export function partitionCounts(plan: Topology, external: ReadonlyMap<string, nu
       const topics = node.source.connector === undefined ? node.source.topics : [internal.positions(plan.id, node.source.connector.name)]
       return topics.map(topic => counts.get(topic) ?? 1)
     }
-    if (through && node.repartition !== undefined && !plan.unmoved.has(node)) return [counts.get(internal.repartition(plan.id, node.repartition.name))!]
+    if (through && node.repartition !== undefined && !plan.unmoved.has(node))
+      return [counts.get(internal.repartition(plan.id, node.repartition.name))!]
     return node.parents.flatMap(parent => of(parent, true))
   }
   for (const node of plan.nodes) {
     if (node.repartition !== undefined && !plan.unmoved.has(node)) {
-      counts.set(internal.repartition(plan.id, node.repartition.name), plan.whole ? 1 : (node.repartition.partitions ?? Math.max(1, ...of(node, false))))
+      counts.set(
+        internal.repartition(plan.id, node.repartition.name),
+        plan.whole ? 1 : (node.repartition.partitions ?? Math.max(1, ...of(node, false))),
+      )
     }
     if (node.keyed && new Set(of(node, false)).size > 1) {
-      throw new RiachoError('RIACHO_NOT_COPARTITIONED', `'${node.label}' meets inputs of ${[...new Set(of(node, false))].join(' and ')} partitions: put a repartition before it`, { place: { node: node.label } })
+      throw new RiachoError(
+        'RIACHO_NOT_COPARTITIONED',
+        `'${node.label}' meets inputs of ${[...new Set(of(node, false))].join(' and ')} partitions: put a repartition before it`,
+        { place: { node: node.label } },
+      )
     }
   }
   return counts

@@ -23,6 +23,8 @@ export interface Topology {
   readonly ordered: ReadonlySet<Node>
   /** Nodes from which a stage in the same task writes dead letters. */
   readonly origins: ReadonlySet<Node>
+  /** Inputs whose values nobody looks at: sources whose serde accepts all bytes, and repartitions, whose bytes are our own. */
+  readonly unread: ReadonlySet<Node>
   readonly stores: ReadonlyMap<string, StoreSpec>
   /** All in one task, every topic with one partition. */
   readonly whole: boolean
@@ -40,10 +42,15 @@ export interface Topology {
  * export default topology('orders', orders.pipe(count('orders-per-client'), toStream(), to('counts')))
  */
 export function topology(id: string, ...ends: readonly Stream<unknown>[]): Topology {
-  return draw(id, ends.map(end => {
-    if (!isStream(end)) throw new RiachoError('RIACHO_NOT_A_PLAN', `topology '${id}': an end is not a Stream: give it what pipe() of a Stream returned`)
-    return end.node
-  }), false)
+  return draw(
+    id,
+    ends.map(end => {
+      if (!isStream(end))
+        throw new RiachoError('RIACHO_NOT_A_PLAN', `topology '${id}': an end is not a Stream: give it what pipe() of a Stream returned`)
+      return end.node
+    }),
+    false,
+  )
 }
 
 /** The same plan with all its tasks in one sub-topology, as Kafka Streams' `TopologyTestDriver` runs it. */
@@ -64,12 +71,22 @@ function draw(id: string, ends: readonly Node[], whole: boolean): Topology {
   const children = new Map<Node, Node[]>(nodes.map(node => [node, []]))
   for (const node of nodes) for (const parent of node.parents) children.get(parent)!.push(node)
   for (const list of children.values()) list.sort((a, b) => a.created - b.created)
-  const unmoved = new Set(nodes.filter(node => node.repartition?.optional === true && !leadsTo(node, children, child => child.keyed === true)))
+  const unmoved = new Set(
+    nodes.filter(node => node.repartition?.optional === true && !leadsTo(node, children, child => child.keyed === true)),
+  )
   const asked = whoIsAsked(nodes)
   const stores = storesOf(nodes, asked)
   checkTopics(nodes, unmoved)
-  const ordered = new Set(nodes.filter(node => node.async !== undefined && (node.async.order === 'partition' || (node.async.order === undefined && leadsTo(node, children, child => child.timed === true)))))
-  const origins = new Set(nodes.filter(node => node.deadLetters !== undefined || leadsTo(node, children, child => child.deadLetters !== undefined)))
+  const ordered = new Set(
+    nodes.filter(
+      node =>
+        node.async !== undefined &&
+        (node.async.order === 'partition' || (node.async.order === undefined && leadsTo(node, children, child => child.timed === true))),
+    ),
+  )
+  const origins = new Set(
+    nodes.filter(node => node.deadLetters !== undefined || leadsTo(node, children, child => child.deadLetters !== undefined)),
+  )
   return Object.freeze({
     id,
     nodes,
@@ -78,6 +95,7 @@ function draw(id: string, ends: readonly Node[], whole: boolean): Topology {
     asked,
     ordered,
     origins,
+    unread: new Set(nodes.filter(node => isUnread(node, children))),
     stores,
     whole,
     subTopologies: cut({ id, nodes, unmoved, asked, whole }),
@@ -102,6 +120,13 @@ function leadsTo(node: Node, children: ReadonlyMap<Node, readonly Node[]>, wante
   return (children.get(node) ?? []).some(child => wanted(child) || (child.repartition === undefined && leadsTo(child, children, wanted)))
 }
 
+function isUnread(node: Node, children: ReadonlyMap<Node, readonly Node[]>): boolean {
+  const ours = node.repartition !== undefined && node.deltas !== true
+  if (!ours && !(node.kind === 'source' && node.source?.timestamp === undefined && node.source?.value.total === true)) return false
+  const after = children.get(node) ?? []
+  return after.length > 0 && after.every(child => child.ignoresValue === true)
+}
+
 function whoIsAsked(nodes: readonly Node[]): ReadonlySet<Node> {
   const asked = new Set<Node>()
   for (const node of [...nodes].reverse()) {
@@ -115,7 +140,10 @@ function storesOf(nodes: readonly Node[], asked: ReadonlySet<Node>): ReadonlyMap
   for (const node of nodes) {
     for (const spec of [...(node.stores ?? []), ...(asked.has(node) ? (node.storesWhenAsked ?? []) : [])]) {
       const found = stores.get(spec.name)
-      if (found !== undefined && found !== spec) throw new RiachoError('RIACHO_NAME', `two stores are named '${spec.name}': name one of them otherwise, or share one spec`, { place: { node: node.label } })
+      if (found !== undefined && found !== spec)
+        throw new RiachoError('RIACHO_NAME', `two stores are named '${spec.name}': name one of them otherwise, or share one spec`, {
+          place: { node: node.label },
+        })
       stores.set(spec.name, spec)
     }
   }
@@ -126,14 +154,18 @@ function checkTopics(nodes: readonly Node[], unmoved: ReadonlySet<Node>): void {
   const names = new Set<string>()
   for (const node of nodes) {
     if (node.repartition === undefined || unmoved.has(node)) continue
-    if (names.has(node.repartition.name)) throw new RiachoError('RIACHO_NAME', `two repartitions are named '${node.repartition.name}': name one of them otherwise`, { place: { node: node.label } })
+    if (names.has(node.repartition.name))
+      throw new RiachoError('RIACHO_NAME', `two repartitions are named '${node.repartition.name}': name one of them otherwise`, {
+        place: { node: node.label },
+      })
     names.add(node.repartition.name)
   }
   const connectors = new Map<string, Node>()
   for (const node of nodes) {
     const name = node.source?.connector?.name
     if (name === undefined) continue
-    if (connectors.has(name)) throw new RiachoError('RIACHO_NAME', `two sources are named '${name}': read it once and use the stream twice, or name one otherwise`)
+    if (connectors.has(name))
+      throw new RiachoError('RIACHO_NAME', `two sources are named '${name}': read it once and use the stream twice, or name one otherwise`)
     connectors.set(name, node)
   }
 }
@@ -141,7 +173,14 @@ function checkTopics(nodes: readonly Node[], unmoved: ReadonlySet<Node>): void {
 function fingerprint(nodes: readonly Node[]): string {
   const index = new Map(nodes.map((node, i) => [node, i]))
   const lines = nodes.map(node =>
-    [node.kind, node.label, node.port ?? '', node.source?.topics.join() ?? '', (node.stores ?? []).map(spec => `${spec.name}:${spec.kind}`).join(), node.parents.map(parent => index.get(parent)).join()].join('|'),
+    [
+      node.kind,
+      node.label,
+      node.port ?? '',
+      node.source?.topics.join() ?? '',
+      (node.stores ?? []).map(spec => `${spec.name}:${spec.kind}`).join(),
+      node.parents.map(parent => index.get(parent)).join(),
+    ].join('|'),
   )
   return createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, 16)
 }

@@ -3,7 +3,8 @@ import type { KeyValueStore, Row } from '../contract/store.ts'
 import type { StoreSpec, StoreTask } from '../contract/task.ts'
 import { checkName } from '../plan/node.ts'
 import { inByteOrder, type KeyForm, keyForm, wireOf } from './key.ts'
-import { type LiveRow, type Rows, UndoLog } from './undo.ts'
+import { Rows } from './rows.ts'
+import { UndoLog } from './undo.ts'
 
 /** Serdes of a store's rows, in its changelog. */
 export interface StoreOptions<K, V> {
@@ -20,7 +21,7 @@ export function keyValueStore<K, V>(name: string, options: StoreOptions<K, V>): 
 /** Kafka Streams: `InMemoryKeyValueStore` under a timestamped, logged store. */
 class MemoryKeyValueStore<K, V> implements KeyValueStore<K, V> {
   readonly name: string
-  readonly #rows: Rows<V> = new Map()
+  readonly #rows = new Rows<V>()
   readonly #undo = new UndoLog<V>()
   readonly #form: KeyForm<K>
   readonly #value: Serde<V>
@@ -52,13 +53,13 @@ class MemoryKeyValueStore<K, V> implements KeyValueStore<K, V> {
   }
 
   *entries(): IterableIterator<readonly [K, Row<V>]> {
-    for (const [canonical, row] of inByteOrder<K, LiveRow<V>>(this.#form, this.#rows)) yield [this.#form.back(canonical), row]
+    for (const [canonical, row] of inByteOrder(this.#form, this.#rows)) yield [this.#form.back(canonical), row]
   }
 
   restore(key: Uint8Array, value: Uint8Array | null, timestamp: number): void {
     const canonical = this.#form.ofBytes(key)
     if (value === null) this.#rows.delete(canonical)
-    else this.#rows.set(canonical, { value: this.#value.decode(value), timestamp, epoch: 0 })
+    else this.#rows.set(canonical, this.#value.decode(value), timestamp, 0)
   }
 
   committed(): void {

@@ -1,14 +1,5 @@
 import type { Canonical } from './key.ts'
-
-/** A row in memory, changed in place. `epoch` is the commit period in which it was last written. */
-export interface LiveRow<V> {
-  value: V
-  timestamp: number
-  epoch: number
-}
-
-/** Rows by what stands for their key. */
-export type Rows<V> = Map<Canonical, LiveRow<V>>
+import type { Rows } from './rows.ts'
 
 /**
  * Earlier values of the rows written since the last commit, so that an abort can put them back without reading the changelog. A row is remembered once per
@@ -24,14 +15,13 @@ export class UndoLog<V> {
   readonly #timestamps: number[] = []
   readonly #epochs: number[] = []
 
-  /** Before `row` of `rows` is first changed in this period; undefined when it did not exist. */
-  remember(rows: Rows<V>, key: Canonical, row: LiveRow<V> | undefined): void {
+  #remember(rows: Rows<V>, key: Canonical, slot: number): void {
     const at = this.size++
     this.#rows[at] = rows
     this.#keys[at] = key
-    this.#values[at] = row?.value
-    this.#timestamps[at] = row === undefined ? 0 : row.timestamp
-    this.#epochs[at] = row === undefined ? 0 : row.epoch
+    this.#values[at] = slot < 0 ? undefined : rows.value(slot)
+    this.#timestamps[at] = slot < 0 ? 0 : rows.timestamp(slot)
+    this.#epochs[at] = slot < 0 ? 0 : rows.epoch(slot)
   }
 
   committed(): void {
@@ -44,7 +34,7 @@ export class UndoLog<V> {
       const key = this.#keys[i]!
       const value = this.#values[i]
       if (value === undefined) rows.delete(key)
-      else rows.set(key, { value, timestamp: this.#timestamps[i]!, epoch: this.#epochs[i]! })
+      else rows.set(key, value, this.#timestamps[i]!, this.#epochs[i]!)
     }
     this.#forget()
   }
@@ -59,20 +49,15 @@ export class UndoLog<V> {
 
   /** Writes or deletes one row, remembering what was there. */
   write(rows: Rows<V>, key: Canonical, value: V | null, timestamp: number): void {
-    const row = rows.get(key)
-    if (row === undefined) {
+    const slot = rows.slot(key)
+    if (slot < 0) {
       if (value === null) return
-      this.remember(rows, key, undefined)
-      rows.set(key, { value, timestamp, epoch: this.epoch })
+      this.#remember(rows, key, -1)
+      rows.set(key, value, timestamp, this.epoch)
       return
     }
-    if (row.epoch !== this.epoch) this.remember(rows, key, row)
-    if (value === null) {
-      rows.delete(key)
-      return
-    }
-    row.value = value
-    row.timestamp = timestamp
-    row.epoch = this.epoch
+    if (rows.epoch(slot) !== this.epoch) this.#remember(rows, key, slot)
+    if (value === null) rows.delete(key)
+    else rows.write(slot, value, timestamp, this.epoch)
   }
 }

@@ -4,9 +4,10 @@ import type { StoreSpec, StoreTask } from '../contract/task.ts'
 import { checkName } from '../plan/node.ts'
 import { readLong } from '../wire/long.ts'
 import { ScratchKey } from '../wire/scratch-key.ts'
-import { type Canonical, inByteOrder, type KeyForm, keyForm, wireOf } from './key.ts'
+import { inByteOrder, type KeyForm, keyForm, wireOf } from './key.ts'
 import type { StoreOptions } from './key-value.ts'
-import { type LiveRow, type Rows, UndoLog } from './undo.ts'
+import { Rows } from './rows.ts'
+import { UndoLog } from './undo.ts'
 
 /** Declares a window store in memory with a changelog. `retention` is milliseconds that a row stays visible after its window's start. */
 export function windowStore<K, V>(
@@ -80,7 +81,7 @@ class MemoryWindowStore<K, V> implements WindowStore<K, V> {
   *entries(): IterableIterator<readonly [K, number, Row<V>]> {
     for (const start of this.#starts) {
       if (start <= this.#time - this.#retention) continue
-      const rows = inByteOrder<K, LiveRow<V>>(this.#form, this.#windows.get(start) ?? [])
+      const rows = inByteOrder(this.#form, this.#windows.get(start) ?? [])
       for (const [canonical, row] of rows) yield [this.#form.back(canonical), start, row]
     }
   }
@@ -92,7 +93,7 @@ class MemoryWindowStore<K, V> implements WindowStore<K, V> {
     this.#timeCommitted = this.#time
     if (start <= this.#time - this.#retention) return
     if (value === null) this.#windows.get(start)?.delete(canonical)
-    else this.#rowsOf(start).set(canonical, { value: this.#value.decode(value), timestamp, epoch: 0 })
+    else this.#rowsOf(start).set(canonical, this.#value.decode(value), timestamp, 0)
   }
 
   committed(): void {
@@ -131,7 +132,7 @@ class MemoryWindowStore<K, V> implements WindowStore<K, V> {
   #rowsOf(start: number): Rows<V> {
     const found = this.#window(start)
     if (found !== undefined) return found
-    const rows: Map<Canonical, LiveRow<V>> = new Map()
+    const rows = new Rows<V>()
     this.#windows.set(start, rows)
     this.#lastRows = undefined
     this.#lastStart = -1

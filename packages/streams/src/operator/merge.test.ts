@@ -1,0 +1,32 @@
+import { firstValueFrom, from, of, toArray } from 'rxjs'
+import { expect, it } from 'vitest'
+import { int64 } from '../serde/numbers.ts'
+import { text } from '../serde/text.ts'
+import { count } from './count.ts'
+import { filter } from './filter.ts'
+import { mapValues } from './map-values.ts'
+import { merge } from './merge.ts'
+import { draw, order, orders } from './orders.fixture.ts'
+import { selectKey } from './select-key.ts'
+import { topic } from './topic.ts'
+
+it('hands on all records of all inputs', async () => {
+  const merged = merge(from([order(1), order(2)]), of(order(3)))
+  expect(await firstValueFrom(merged.pipe(toArray()))).toEqual([order(1), order(2), order(3)])
+})
+
+it('keeps serdes that are the same, and is partitioned if all inputs are', () => {
+  const { key, value } = orders.node
+  const merged = merge(orders, orders.pipe(filter(() => true)))
+  expect(merged.node).toMatchObject({ kind: 'merge', label: 'merge', key, value, partitioned: true, preserving: true })
+  draw(merged.pipe(count('orders-per-client')))
+  const mixed = merge(topic('t', { key: text, value: int64 }), orders.pipe(mapValues(() => 1)))
+  expect(mixed.node).toMatchObject({ key: text, value: undefined, partitioned: true })
+  const rekeyed = merge(orders, orders.pipe(selectKey(order => order.client)))
+  expect(rekeyed.node.partitioned).toBe(false)
+  expect(() => rekeyed.pipe(count('n'))).toThrow('RIACHO_NOT_PARTITIONED')
+})
+
+it('refuses Streams beside plain Observables', () => {
+  expect(() => merge(orders, of(order(1)))).toThrow('RIACHO_MIXED')
+})
