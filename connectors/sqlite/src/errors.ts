@@ -20,7 +20,7 @@ const shown = 5
 
 /** Some rows of a batch cannot be written; all others of the batch are. `indexes` are the places of the former. */
 export class PoisonRows extends SinkError {
-  readonly indexes: readonly number[]
+  override readonly indexes: readonly number[]
   constructor(table: string, batchLength: number, rows: readonly PoisonRow[]) {
     const listed = rows.slice(0, shown).map(row => `row ${row.index + 1} ${row.message}`)
     if (rows.length > shown) listed.push(`and ${rows.length - shown} more`)

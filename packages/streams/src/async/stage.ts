@@ -30,6 +30,8 @@ export interface AsyncOptions {
 export interface Work<A, B> {
   open?(): Promise<void>
   run(batch: readonly A[], signal: AbortSignal): Promise<readonly B[]>
+  /** What a record hands on that was written although others of its batch could not be. */
+  written?(record: A): B
   close?(): Promise<void>
 }
 
@@ -202,7 +204,13 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
     const outcome = await this.#tried(batch, signal)
     if (signal.aborted || outcome.kind === 'aborted') return
     if (outcome.kind === 'done') this.#done(batch, outcome.result)
-    else if (batch.length > 1 && outcome.error instanceof SinkError && outcome.error.kind === 'poison') {
+    else if (outcome.error instanceof SinkError && outcome.error.indexes !== undefined && this.#work.written !== undefined) {
+      const poison = new Set(outcome.error.indexes)
+      for (const [i, entry] of batch.entries()) {
+        if (poison.has(i)) this.#gone(entry, outcome.error, outcome.attempts)
+        else this.#done([entry], [this.#work.written(entry.record)])
+      }
+    } else if (batch.length > 1 && outcome.error instanceof SinkError && outcome.error.kind === 'poison') {
       for (const entry of batch) {
         const single = await this.#tried([entry], signal)
         if (signal.aborted || single.kind === 'aborted') return

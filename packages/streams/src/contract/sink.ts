@@ -15,10 +15,14 @@ export interface Sink<K, V> {
   close?(): Promise<void>
 }
 
-/** Why a write failed. `transient`: try again. `permanent`: no try can help, for no record of the batch. `poison`: this record cannot be written; the others can. */
+/**
+ * Why a write failed. `transient`: try again. `permanent`: no try can help, for no record of the batch. `poison`: a record cannot be written; the others can. With
+ * `indexes`, the places of the poison records in the batch, all others of it have been written.
+ */
 export class SinkError extends Error {
   override readonly name = 'SinkError'
   readonly kind: 'transient' | 'permanent' | 'poison'
+  readonly indexes?: readonly number[]
   constructor(kind: 'transient' | 'permanent' | 'poison', message: string, options?: { cause?: unknown }) {
     super(message, options)
     this.kind = kind

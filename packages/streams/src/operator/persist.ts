@@ -31,6 +31,7 @@ export function persist<K, V>(
             await sink.write(batch as readonly StreamRecord<K, NonNullable<V> | null>[], signal)
             return batch
           },
+          written: record => record,
           close: () => sink.close?.() ?? Promise.resolve(),
         },
       ),
