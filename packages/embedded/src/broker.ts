@@ -157,6 +157,14 @@ export class LogBroker implements EmbeddedBroker {
 
   commit(group: string, offsets: readonly CommittedOffset[]): void {
     this.#checkWritable()
+    this.checkOffsets(offsets)
+    const copies = offsets.map(one => ({ ...one }))
+    this.#storage.journal.append({ kind: 'offsets', group, offsets: copies })
+    this.#storage.offsets.apply(group, copies)
+    this.transactions.payOwed()
+  }
+
+  checkOffsets(offsets: readonly CommittedOffset[]): void {
     for (const one of offsets) {
       if (!Number.isSafeInteger(one.offset) || one.offset < 0)
         throw new BrokerError('OFFSET', `${one.offset} is no offset to commit for ${one.topic}-${one.partition}.`)
@@ -166,10 +174,6 @@ export class LogBroker implements EmbeddedBroker {
           `The metadata of ${one.topic}-${one.partition} is above ${metadataMax} characters.`,
         )
     }
-    const copies = offsets.map(one => ({ ...one }))
-    this.#storage.journal.append({ kind: 'offsets', group, offsets: copies })
-    this.#storage.offsets.apply(group, copies)
-    this.transactions.payOwed()
   }
 
   deleteBefore(log: PartitionLog, offset: number): void {
@@ -193,6 +197,7 @@ export class LogBroker implements EmbeddedBroker {
 
   refresh(): void {
     this.#storage.refresh()
+    this.transactions.payOwed()
   }
 
   #auto(topic: string): void {

@@ -61,12 +61,17 @@ function processWith(directory: string, body: string) {
     const broker = await embedded({ directory: ${JSON.stringify(directory)}, segmentBytesMax: 50_000 })
     ${body}`
   const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const ended = once(child, 'exit').then(([code]) => {
+    throw new Error(`the process ended by itself, with ${code}`)
+  })
+  ended.catch(() => {}) // It ends by being killed, too.
+  const ready = Promise.race([once(child.stdout, 'data'), ended])
   const kill = async (): Promise<void> => {
     const exit = once(child, 'exit')
     child.kill('SIGKILL')
     await exit
   }
-  return { pid: child.pid!, ready: once(child.stdout, 'data'), kill }
+  return { pid: child.pid!, ready, kill }
 }
 
 /** Each transaction writes its number to three partitions, in two steps, and commits its number as an offset; every third is tried and aborted first. */

@@ -25,7 +25,7 @@ export interface FetcherHome {
   readonly clock: Clock
   /** The partition's log, or why there is none. */
   log(at: TopicPartition): PartitionLog | BrokerError
-  /** Looks for what another process has written. */
+  /** Looks for what another process has written, or what could not be written yet. */
   refresh(): void
   closed(fetcher: Fetcher): void
 }
@@ -127,7 +127,7 @@ export class LogFetcher implements Fetcher {
   }
 
   #collect(): RecordBatches[] {
-    if (this.#watch) this.#home.refresh()
+    this.#home.refresh()
     // Before anything is lent: a slice must not get lost with the error.
     for (const entry of this.#turns) checkOffset(entry)
     const slices: RecordBatches[] = []

@@ -21,6 +21,8 @@ export interface GroupHome {
 
 /** Milliseconds that a member has to give partitions up. */
 const revokeMax = 60_000
+/** Milliseconds until a lost member joins again. */
+const rejoinDelay = 1000
 
 /** The members of one group in this process. Rebalances run one after the other. */
 export class Group {
@@ -31,6 +33,7 @@ export class Group {
   #joined = 0
   #wanted = false
   #balancing = false
+  #closed = false
 
   constructor(name: string, home: GroupHome) {
     this.name = name
@@ -43,14 +46,13 @@ export class Group {
   }
 
   join(options: GroupOptions, on: GroupCallbacks): Member {
-    const id = `${this.name}-${String(++this.#joined).padStart(6, '0')}`
-    const member = new Member(id, this, options, on)
-    this.#members.set(id, member)
-    this.rebalance()
+    const member = new Member(this, options, on)
+    this.#admit(member)
     return member
   }
 
   leave(member: Member): void {
+    member.left.abort()
     if (!this.#members.delete(member.memberId)) return
     member.depart()
     this.rebalance()
@@ -78,8 +80,15 @@ export class Group {
 
   /** Forgets all members: the broker closes. */
   close(): void {
+    this.#closed = true
     for (const member of this.#members.values()) member.depart()
     this.#members.clear()
+  }
+
+  #admit(member: Member): void {
+    member.memberId = `${this.name}-${String(++this.#joined).padStart(6, '0')}`
+    this.#members.set(member.memberId, member)
+    this.rebalance()
   }
 
   async #rounds(): Promise<void> {
@@ -159,37 +168,40 @@ export class Group {
     }
   }
 
+  /** The member is lost; it joins again a little later, so that one that fails each time does not keep the group busy. */
   #expel(member: Member, reason: BrokerError): void {
     if (!this.#members.delete(member.memberId)) return
     const owned = member.owned
     member.depart()
-    member.on.lost(owned, reason)
     this.rebalance()
+    void this.#home.clock.sleep(rejoinDelay, member.left.signal).then(() => {
+      if (!this.#closed && !member.left.signal.aborted) this.#admit(member)
+    })
+    member.on.lost(owned, reason)
   }
 }
 
 /** One member. */
 export class Member implements Membership {
-  readonly memberId: string
+  memberId = ''
   readonly options: GroupOptions
   readonly on: GroupCallbacks
-  generation = 0
+  generation = -1
   owned: readonly TopicPartition[] = []
-  /** It has had its first assignment. */
+  /** It has had its first assignment since it joined. */
   known = false
+  /** Aborted when the member has left for good. */
+  readonly left = new AbortController()
   /** Resolves when the member is no longer of the group. */
-  readonly gone: Promise<'gone'>
+  gone!: Promise<'gone'>
   readonly #group: Group
   #depart: () => void = () => {}
 
-  constructor(memberId: string, group: Group, options: GroupOptions, on: GroupCallbacks) {
-    this.memberId = memberId
+  constructor(group: Group, options: GroupOptions, on: GroupCallbacks) {
     this.#group = group
     this.options = options
     this.on = on
-    this.gone = new Promise(resolve => {
-      this.#depart = () => resolve('gone')
-    })
+    this.#arrive()
   }
 
   get group(): string {
@@ -207,6 +219,15 @@ export class Member implements Membership {
   /** Gives everything up. */
   depart(): void {
     this.owned = []
+    this.known = false
+    this.generation = -1
     this.#depart()
+    this.#arrive()
+  }
+
+  #arrive(): void {
+    this.gone = new Promise(resolve => {
+      this.#depart = () => resolve('gone')
+    })
   }
 }

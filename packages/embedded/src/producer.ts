@@ -21,6 +21,8 @@ export interface ProducerHome {
   log(at: TopicPartition): PartitionLog | BrokerError
   /** Throws a fenced error when the member is not in its group's generation. */
   checkMember(member: Membership): void
+  /** Throws for offsets that cannot be committed. */
+  checkOffsets(offsets: readonly CommittedOffset[]): void
   closed(producer: LogProducer): void
 }
 
@@ -60,16 +62,17 @@ export class LogProducer implements Producer {
   }
 
   async flush(): Promise<void> {
+    if (this.#closed) throw closed('producer')
     this.#writeAll()
-    const failure = this.#failure
-    this.#failure = undefined
-    if (failure !== undefined) throw failure
+    this.#throwFailure()
   }
 
   async sendOffsets(member: Membership, offsets: readonly CommittedOffset[]): Promise<void> {
     const transaction = this.#inTransaction()
     this.#home.checkMember(member)
+    this.#home.checkOffsets(offsets)
     this.#home.transactions.begin(transaction)
+    if (transaction.failed !== undefined) throw transaction.failed
     const held = transaction.offsets.get(member.group) ?? []
     transaction.offsets.set(member.group, [...held, ...offsets.map(copyOf)])
   }
@@ -77,9 +80,7 @@ export class LogProducer implements Producer {
   async commit(): Promise<void> {
     const transaction = this.#inTransaction()
     this.#writeAll()
-    const failure = this.#failure ?? transaction.failed
-    this.#failure = undefined
-    if (failure !== undefined) throw failure
+    this.#throwFailure()
     this.#home.transactions.end(transaction, 'commit')
   }
 
@@ -94,8 +95,6 @@ export class LogProducer implements Producer {
     this.#closed = true
     this.#drop()
     this.#home.closed(this)
-    const transaction = this.#transaction
-    if (transaction?.open && transaction.fenced === undefined) this.#home.transactions.end(transaction, 'abort')
   }
 
   /** A writer's batch gets its first record. */
@@ -126,7 +125,13 @@ export class LogProducer implements Producer {
   #writeAll(): void {
     for (const writer of this.#unwritten) if (writer.bytes > 0) this.write(writer)
     this.#unwritten.clear()
-    if (this.#closed) throw closed('producer')
+  }
+
+  /** The first failure since the last time; in a transaction, until it is aborted. */
+  #throwFailure(): void {
+    const failure = this.#transaction?.fenced ?? this.#failure ?? this.#transaction?.failed
+    this.#failure = undefined
+    if (failure !== undefined) throw failure
   }
 
   #drop(): void {

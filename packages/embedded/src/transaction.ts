@@ -30,6 +30,22 @@ interface Owed {
 }
 
 const epochMax = 32767
+/** Milliseconds that a reader of committed offsets waits for transactions. */
+const stableMax = 30_000
+
+const timedOut = ({ transactionalId, timeout }: Transaction): BrokerError =>
+  new BrokerError(
+    'TRANSACTION_TIMED_OUT',
+    `The transaction of "${transactionalId}" was open for more than ${timeout} ms and is aborted. Abort it here too.`,
+    {
+      abortable: true,
+    },
+  )
+
+const unstable = (group: string): BrokerError =>
+  new BrokerError('UNSTABLE_OFFSET_COMMIT', `A transaction holds offsets of group "${group}" for more than ${stableMax} ms. Ask again.`, {
+    retriable: true,
+  })
 
 /** Who may write under which transactional id, which transactions are open, and their end. */
 export class Transactions {
@@ -37,7 +53,8 @@ export class Transactions {
   readonly #journal: Journal
   readonly #offsets: GroupOffsets
   readonly #byId = new Map<string, Transaction>()
-  readonly #waiters = new Set<() => void>()
+  readonly #waiters = new Set<AbortController>()
+  #closed = false
   #owed: Owed[] = []
   #nextProducerId: number
 
@@ -58,12 +75,7 @@ export class Transactions {
     const older = this.#byId.get(transactionalId)
     if (older !== undefined) this.#fence(older, 'a newer producer uses the id')
     this.payOwed()
-    if (this.#owed.some(one => one.producerId === older?.producerId))
-      throw new BrokerError(
-        'CONCURRENT_TRANSACTIONS',
-        `The end of the last transaction of "${transactionalId}" is not written yet. Free some disk space and try again.`,
-        { retriable: true },
-      )
+    if (older !== undefined && this.#owes(older)) throw this.#unfinished(transactionalId)
     const again = older !== undefined && older.epoch < epochMax
     const transaction: Transaction = {
       transactionalId,
@@ -81,20 +93,28 @@ export class Transactions {
     return transaction
   }
 
-  /** Opens the transaction, if it is not. Past its time-out it is aborted and its producer fenced. */
+  /** Opens the transaction, if it is not. Past its time-out it is aborted, and has failed. */
   begin(transaction: Transaction): void {
-    if (transaction.open) return
+    if (transaction.open || transaction.failed !== undefined) return
     transaction.open = true
+    this.payOwed()
+    // Records before the missing marker would belong to the last transaction.
+    if (this.#owes(transaction)) transaction.failed = this.#unfinished(transaction.transactionalId)
     const expiry = new AbortController()
     transaction.expiry = expiry
     void this.#clock.sleep(transaction.timeout, expiry.signal).then(() => {
-      if (!expiry.signal.aborted) this.#fence(transaction, `its transaction was open for more than ${transaction.timeout} ms`)
+      if (expiry.signal.aborted) return
+      this.end(transaction, 'abort')
+      transaction.failed = timedOut(transaction)
     })
   }
 
   /** Ends the transaction. Commit: all of it or, when this throws an abortable error, nothing yet. */
   end(transaction: Transaction, kind: 'commit' | 'abort'): void {
-    if (!transaction.open) return
+    if (!transaction.open) {
+      transaction.failed = undefined
+      return
+    }
     const { producerId, epoch } = transaction
     const logs = [...transaction.logs]
     this.payOwed()
@@ -111,35 +131,54 @@ export class Transactions {
     transaction.offsets.clear()
     this.#owed.push(...logs.filter(log => log.open.has(producerId)).map(log => ({ kind, log, producerId, epoch })))
     this.payOwed()
-    for (const wake of this.#waiters) wake()
-    this.#waiters.clear()
+    for (const waiter of this.#waiters) waiter.abort()
   }
 
   /** Writes the markers that are owed; what fails stays owed. */
   payOwed(): void {
-    this.#owed = this.#owed.filter(({ kind, log, producerId, epoch }) => {
-      try {
-        log.append(encodeMarker(kind, producerId, epoch, this.#clock.now()))
-        return false
-      } catch (thrown) {
-        if (thrown instanceof BrokerError) return true
-        throw thrown
-      }
-    })
+    if (this.#owed.length > 0) this.#owed = this.#owed.filter(owed => !this.#pay(owed))
     if (this.#owed.length === 0) this.#journal.tidy()
   }
 
-  /** Resolves when no open transaction holds offsets of these partitions. */
+  /** Resolves when no open transaction holds offsets of these partitions. Rejects with UNSTABLE_OFFSET_COMMIT when that takes too long. */
   async stable(group: string, of: readonly TopicPartition[]): Promise<void> {
     const names = new Set(of.map(nameOf))
     const holds = (one: Transaction): boolean => one.open && (one.offsets.get(group)?.some(offset => names.has(nameOf(offset))) ?? false)
-    while ([...this.#byId.values()].some(holds)) await new Promise<void>(resolve => this.#waiters.add(resolve))
+    const deadline = this.#clock.now() + stableMax
+    while (!this.#closed && [...this.#byId.values()].some(holds)) {
+      const left = deadline - this.#clock.now()
+      if (left <= 0) throw unstable(group)
+      const changed = new AbortController()
+      this.#waiters.add(changed)
+      await this.#clock.sleep(left, changed.signal)
+      this.#waiters.delete(changed)
+    }
   }
 
   /** Stops the timers. What is open stays undecided. */
   close(): void {
+    this.#closed = true
     for (const transaction of this.#byId.values()) transaction.expiry.abort()
-    for (const wake of this.#waiters) wake()
+    for (const waiter of this.#waiters) waiter.abort()
+  }
+
+  #pay({ kind, log, producerId, epoch }: Owed): boolean {
+    try {
+      log.append(encodeMarker(kind, producerId, epoch, this.#clock.now()))
+      return true
+    } catch (thrown) {
+      if (thrown instanceof BrokerError) return false
+      throw thrown
+    }
+  }
+
+  #owes(transaction: Transaction): boolean {
+    return this.#owed.some(one => one.producerId === transaction.producerId)
+  }
+
+  #unfinished(transactionalId: string): BrokerError {
+    const message = `The end of the last transaction of "${transactionalId}" is not written yet. Free some disk space and try again.`
+    return new BrokerError('CONCURRENT_TRANSACTIONS', message, { retriable: true, abortable: true })
   }
 
   #fence(transaction: Transaction, why: string): void {
