@@ -1,0 +1,176 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+
+const main = fileURLToPath(new URL('main.ts', import.meta.url))
+const entry = fileURLToPath(new URL('entry.fixture.ts', import.meta.url))
+
+let folder: string
+const children: ChildProcess[] = []
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'riacho-command-'))
+})
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+  rmSync(folder, { recursive: true })
+})
+
+interface Ended {
+  readonly code: number | null
+  readonly out: string
+  readonly error: string
+}
+
+function start(args: readonly string[], environment: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [main, ...args], { cwd: folder, env: { ...process.env, RIACHO_HTTP_PORT: '0', ...environment } })
+  children.push(child)
+  const text = { out: '', error: '' }
+  child.stdout.on('data', chunk => {
+    text.out += chunk
+  })
+  child.stderr.on('data', chunk => {
+    text.error += chunk
+  })
+  const ended: Promise<Ended> = once(child, 'close').then(([code]) => ({ code, ...text }))
+  const said = async (words: string): Promise<void> => {
+    while (!text.error.includes(words) && child.exitCode === null) await Promise.race([once(child.stderr, 'data'), once(child, 'close')])
+    expect(text.error).toContain(words)
+  }
+  const url = (): string => {
+    const lines = text.error.trim().split('\n')
+    return lines.map(line => (JSON.parse(line) as { url?: string }).url).find(one => one !== undefined)!
+  }
+  return { child, ended, said, url }
+}
+
+const riacho = (...args: string[]): Promise<Ended> => start(args).ended
+
+const writeLines = (name: string, lines: readonly (string | Buffer)[]): string => {
+  writeFileSync(join(folder, name), Buffer.concat(lines.flatMap(line => [Buffer.from(line), Buffer.from('\n')])))
+  return name
+}
+
+const consumed = async (topic: string, ...args: string[]) => {
+  const { code, out, error } = await riacho('consume', topic, '--data-dir', 'data', '--until-end', ...args)
+  expect({ code, error }).toEqual({ code: 0, error: '' })
+  return out
+    .trim()
+    .split('\n')
+    .filter(line => line !== '')
+    .map(line => JSON.parse(line) as { key: unknown; value: unknown; headers: [string, unknown][]; offset: number })
+}
+
+describe('riacho', () => {
+  it.each([
+    [['fly'], 'fly'],
+    [['run'], 'file'],
+    [['run', entry, '--wings'], '--wings'],
+    [['describe', entry, '--format', 'poem'], 'poem'],
+    [['produce', 'orders'], '--from'],
+    [['consume', 'orders', '--max', '0'], '--max'],
+  ])('ends %j as a usage error', async (args, word) => {
+    const { code, out, error } = await riacho(...args)
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect(error).toContain(word)
+  })
+
+  it.each([
+    ['missing.ts', undefined, 'RIACHO_ENTRY_MISSING'],
+    ['throws.mjs', 'throw new Error("not today")', 'not today'],
+    ['other.mjs', 'export default { id: "x" }', 'RIACHO_ENTRY_NO_TOPOLOGY'],
+    ['nothing.mjs', 'export const a = 1', 'has no default export'],
+  ])('refuses the entry file %s in one line', async (name, content, word) => {
+    if (content !== undefined) writeFileSync(join(folder, name), content)
+    const { code, error } = await riacho('run', name)
+    expect(code).toBe(1)
+    expect(error).toContain(word)
+    expect(error).toContain(name)
+    expect(error.trim().split('\n')).toHaveLength(1)
+  })
+
+  it('refuses a setting, and a cluster without its client', async () => {
+    expect(await riacho('run', entry, '--commit-interval-ms', 'soon')).toMatchObject({
+      code: 1,
+      error: expect.stringContaining('RIACHO_SETTING'),
+    })
+    expect(await riacho('run', entry, '-b', 'localhost:9092')).toMatchObject({ code: 1, error: expect.stringContaining('RIACHO_NO_KAFKA') })
+  })
+
+  it('describes a plan in three formats', async () => {
+    const text = await riacho('describe', entry)
+    expect(text).toMatchObject({ code: 0, out: expect.stringMatching(/^Topologies:\n {3}Sub-topology: 0\n/) })
+    const json = await riacho('describe', entry, '--format', 'json')
+    expect(JSON.parse(json.out)).toMatchObject({ id: 'orders-app' })
+    expect((await riacho('describe', entry, '--format', 'mermaid')).out).toMatch(/^flowchart/)
+  })
+})
+
+describe('riacho produce and consume', () => {
+  it('write and print records, bytes kept', async () => {
+    const from = writeLines('lines.txt', ['a=1', 'b=x=2\r', '', 'ação=é', Buffer.from([0x63, 0x3d, 0xff])])
+    const produced = await riacho('produce', 'orders', '--from', from, '--key-separator', '=', '--data-dir', 'data')
+    expect(produced).toMatchObject({ code: 0, out: '5 records written to orders\n' })
+    const records = await consumed('orders')
+    expect(records.map(({ key, value }) => [key, value])).toEqual([
+      ['a', '1'],
+      ['b', 'x=2'],
+      [null, ''],
+      ['ação', 'é'],
+      ['c', { base64: '/w==' }],
+    ])
+    expect(await consumed('orders', '--max', '2')).toHaveLength(2)
+  })
+
+  it('say what is missing', async () => {
+    expect(await riacho('produce', 'orders', '--from', 'missing.txt', '--data-dir', 'data')).toMatchObject({
+      code: 1,
+      error: expect.stringMatching(/^RIACHO_INPUT: missing.txt/),
+    })
+    expect(await riacho('consume', 'order', '--data-dir', 'data')).toMatchObject({
+      code: 1,
+      error: expect.stringMatching(/^RIACHO_TOPIC: .*order/),
+    })
+    expect(await riacho('consume', 'order')).toMatchObject({ code: 1, error: expect.stringMatching(/^RIACHO_DATA_DIRECTORY/) })
+  })
+})
+
+describe('riacho run', () => {
+  it('processes what is there and ends', async () => {
+    const from = writeLines('orders.txt', ['{"cents":50}', '{"cents":500}', 'no JSON'])
+    await riacho('produce', 'orders', '--from', from, '--data-dir', 'data')
+    expect(await riacho('run', entry, '--until-end', '--data-dir', 'data')).toMatchObject({ code: 0 })
+    expect((await consumed('orders-large')).map(({ value }) => value)).toEqual(['{"cents":500}'])
+    const [letter] = await consumed('orders-invalid')
+    expect(letter).toMatchObject({ value: 'no JSON', headers: expect.arrayContaining([['__streams.errors.exception', 'RIACHO_DECODE']]) })
+  })
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('stays, shows its health, and ends well at %s', async signal => {
+    const { child, ended, said, url } = start(['run', entry, '--data-dir', 'data'])
+    await said('state RUNNING')
+    expect((await fetch(`${url()}/health/ready`)).status).toBe(200)
+    expect(await (await fetch(`${url()}/metrics`)).text()).toContain('riacho_state{state="RUNNING"} 1')
+    child.kill(signal)
+    const { code, error } = await ended
+    expect(code).toBe(0)
+    expect(error).toContain('state NOT_RUNNING')
+  })
+
+  it('refuses a folder that another run holds', async () => {
+    const first = start(['run', entry, '--data-dir', 'data'])
+    await first.said('state RUNNING')
+    const second = await riacho('run', entry, '--data-dir', 'data')
+    expect(second).toMatchObject({ code: 1, error: expect.stringContaining(String(first.child.pid)) })
+    expect(await consumed('orders')).toEqual([])
+  })
+
+  it('refuses a port that is taken, when asked for', async () => {
+    const first = start(['run', entry, '--data-dir', 'data'])
+    await first.said('state RUNNING')
+    const second = await riacho('run', entry, '--data-dir', 'other', '--http-port', new URL(first.url()).port)
+    expect(second).toMatchObject({ code: 1, error: expect.stringMatching(/RIACHO_PORT_IN_USE/) })
+  })
+})
