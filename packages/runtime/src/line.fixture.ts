@@ -34,13 +34,11 @@ export class Line {
   after: (call: Call) => void | Promise<void> = () => {}
   /** What a poll hands on: a test may keep slices back. */
   polled: (slices: readonly RecordBatches[]) => readonly RecordBatches[] = slices => slices
-  readonly #to: Broker
   readonly #members: Membership[] = []
   readonly #wake = new Set<() => void>()
   #cut = false
 
   constructor(to: Broker) {
-    this.#to = to
     this.broker = {
       admin: this.#admin(to.admin),
       join: async (group, on) => {

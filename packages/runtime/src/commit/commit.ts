@@ -56,7 +56,8 @@ export async function commit(task: EngineTask, context: CommitContext): Promise<
 }
 
 async function drain(task: EngineTask, drainMs: number, { clock }: Settings): Promise<void> {
-  if (task.held === 0) return failIfStopped(task)
+  failIfStopped(task)
+  if (task.held === 0) return
   const over = new AbortController()
   let late = false
   const deadline = clock.sleep(drainMs, over.signal).then(() => {

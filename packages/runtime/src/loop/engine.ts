@@ -135,7 +135,7 @@ export class Engine {
   /** Commits and closes the tasks of these partitions; asynchronous work has until the hand-over's deadline. */
   async revoke(partitions: readonly TopicPartition[]): Promise<void> {
     const going = this.#tasksOf(partitions)
-    for (const open of going) await this.#commit(open, this.settings.limits.revokeDrainMs)
+    for (const open of going) if (!(await this.#commit(open, this.settings.limits.revokeDrainMs))) this.counters.recoveries++
     await this.#closeAll(going)
   }
 
@@ -201,8 +201,9 @@ export class Engine {
       const { task } = open
       if (!task.dirty && task.held === 0) continue
       const pressed = task.uncommitted > limits.uncommittedWritesMax || task.changelog.bufferedBytes > limits.producerBytesMax
-      if (all || pressed || clock.now() - task.lastCommit >= commitIntervalMs) await this.#commit(open, limits.commitDrainMs)
-      else if (task.producer.bufferedBytes > limits.producerBytesMax) await task.producer.flush()
+      if (all || pressed || clock.now() - task.lastCommit >= commitIntervalMs) {
+        if (!(await this.#commit(open, limits.commitDrainMs))) await this.#recover(open)
+      } else if (task.producer.bufferedBytes > limits.producerBytesMax) await task.producer.flush()
     }
   }
 
@@ -253,12 +254,16 @@ export class Engine {
 
   /** Closes all tasks, without a commit: aborts what is open, leaves the group. */
   async close(): Promise<void> {
-    await this.#closeAll([...this.#open.values()])
-    await this.#member?.leave()
-    this.#fetcher.close()
+    try {
+      await this.#closeAll([...this.#open.values()])
+    } finally {
+      this.#fetcher.close()
+      await this.#member?.leave()
+    }
   }
 
-  async #commit(open: OpenTask, drainMs: number): Promise<void> {
+  /** Commits. False when asynchronous work was not done in time: then the task must be closed, or go back to its last commit. */
+  async #commit(open: OpenTask, drainMs: number): Promise<boolean> {
     const { task } = open
     const began = performance.now()
     const limit = this.settings.exactlyOnce ? Math.min(drainMs, this.settings.limits.transactionTimeoutMs / 3) : drainMs
@@ -267,12 +272,12 @@ export class Engine {
     } catch (error) {
       if (!(error instanceof DrainTimeout)) throw error
       this.settings.log({ level: 'warn', message: error.message, task: task.id })
-      await this.#recover(open)
-      return
+      return false
     }
     task.lastCommit = this.settings.clock.now()
     this.counters.commits++
     this.counters.commitSeconds += (performance.now() - began) / 1000
+    return true
   }
 
   /** Takes the task back to its last commit: gives up its work, aborts, and opens it anew. */
@@ -282,16 +287,22 @@ export class Engine {
     await this.#start(open.task.part, open.task.partition)
   }
 
+  /** What cannot be closed does not keep the others open; the first failure is thrown at the end. */
   async #closeAll(tasks: readonly OpenTask[]): Promise<void> {
+    const failures: unknown[] = []
     for (const { task, readers } of tasks) {
       this.#open.delete(task.id)
       for (const input of task.inputs) if (input.name === input.at.topic) this.#fetcher.remove(input.at)
-      for (const reader of readers) await reader.close()
-      await task.close()
-      if (this.settings.exactlyOnce) await task.producer.abort()
-      await task.producer.close()
-      if (task.changelog !== task.producer) await task.changelog.close()
+      const parts = [
+        ...readers.map(reader => () => reader.close()),
+        () => task.close(),
+        () => (this.settings.exactlyOnce ? task.producer.abort() : Promise.resolve()),
+        () => task.producer.close(),
+        () => (task.changelog === task.producer ? Promise.resolve() : task.changelog.close()),
+      ]
+      for (const close of parts) await close().catch((thrown: unknown) => failures.push(thrown))
     }
+    if (failures.length > 0) throw failures[0]
   }
 
   #tasksOf(partitions: readonly TopicPartition[]): readonly OpenTask[] {
