@@ -13,6 +13,8 @@ export interface Attempt<T> {
   /** Most milliseconds of one try. */
   readonly timeout: number
   readonly signal: AbortSignal
+  /** Epoch milliseconds. */
+  now(): number
   sleep(duration: number, signal: AbortSignal): Promise<void>
   run(signal: AbortSignal): Promise<T>
 }
@@ -20,18 +22,20 @@ export interface Attempt<T> {
 /** How tries ended: with a result, given up after so many, or aborted from outside. */
 export type Outcome<T> =
   | { readonly kind: 'done'; readonly result: T }
-  | { readonly kind: 'failed'; readonly error: unknown; readonly attempts: number }
+  | { readonly kind: 'failed'; readonly error: unknown; readonly attempts: number; readonly firstFailure: number }
   | { readonly kind: 'aborted' }
 
 /** Tries until it works, until trying again cannot help, or until the retries are used up. */
 export async function attempt<T>(a: Attempt<T>): Promise<Outcome<T>> {
+  let firstFailure = -1
   for (let attempts = 1; ; attempts++) {
     try {
       return { kind: 'done', result: await limited(a) }
     } catch (error) {
       if (a.signal.aborted) return { kind: 'aborted' }
+      if (firstFailure < 0) firstFailure = a.now()
       const hopeless = error instanceof SinkError && error.kind !== 'transient'
-      if (hopeless || attempts > a.retry.retriesMax) return { kind: 'failed', error, attempts }
+      if (hopeless || attempts > a.retry.retriesMax) return { kind: 'failed', error, attempts, firstFailure }
       await a.sleep(pause(a.retry, attempts), a.signal)
       if (a.signal.aborted) return { kind: 'aborted' }
     }

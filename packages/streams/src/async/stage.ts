@@ -39,7 +39,6 @@ interface Entry<A, B> extends LaneEntry {
   readonly record: A
   /** With the original record when a dead letter may need it. */
   readonly at: Position | Origin | null
-  readonly since: number
   state: 'open' | 'done' | 'gone'
   result: B | undefined
 }
@@ -138,7 +137,6 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
       record,
       lane: laneOf(record.key),
       at: this.#asked.origins ? (this.#asked.origin?.(record) ?? this.#task.origin()) : this.#task.position(),
-      since: this.#task.now(),
       state: 'open',
       result: undefined,
     }
@@ -207,7 +205,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
     else if (outcome.error instanceof SinkError && outcome.error.indexes !== undefined && this.#work.written !== undefined) {
       const poison = new Set(outcome.error.indexes)
       for (const [i, entry] of batch.entries()) {
-        if (poison.has(i)) this.#gone(entry, outcome.error, outcome.attempts)
+        if (poison.has(i)) this.#gone(entry, outcome)
         else this.#done([entry], [this.#work.written(entry.record)])
       }
     } else if (batch.length > 1 && outcome.error instanceof SinkError && outcome.error.kind === 'poison') {
@@ -215,9 +213,9 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
         const single = await this.#tried([entry], signal)
         if (signal.aborted || single.kind === 'aborted') return
         if (single.kind === 'done') this.#done([entry], single.result)
-        else this.#gone(entry, single.error, single.attempts)
+        else this.#gone(entry, single)
       }
-    } else for (const entry of batch) this.#gone(entry, outcome.error, outcome.attempts)
+    } else for (const entry of batch) this.#gone(entry, outcome)
     if (signal.aborted) return
     this.#flying--
     this.#lanes.release(batch)
@@ -231,6 +229,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
       retry: this.#options.retry ?? { retriesMax: 0 },
       timeout: this.#options.timeout ?? 30_000,
       signal,
+      now: () => this.#task.now(),
       sleep: (duration, stop) => this.#task.sleep(duration, stop),
       run: async stop => {
         this.#opened ??= this.#work.open?.() ?? Promise.resolve()
@@ -261,7 +260,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
   }
 
   /** A record that stops the task stays inside: nothing after it goes on, and no drain takes it for done. */
-  #gone(entry: Entry<A, B>, error: unknown, attempts: number): void {
+  #gone(entry: Entry<A, B>, { error, attempts, firstFailure }: Extract<Outcome<B>, { kind: 'failed' }>): void {
     const { onError = 'fail' } = this.#options
     if (onError === 'fail' || this.#unopened) {
       const what = this.#unopened ? 'could not be opened' : `failed after ${attempts} tries`
@@ -272,7 +271,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
     entry.state = 'gone'
     if (onError === 'skip') this.#task.drop('processing')
     else {
-      const failure = { code: 'RIACHO_ASYNC', reason: reasonOf(error), node: this.#label, attempts, firstFailure: entry.since }
+      const failure = { code: 'RIACHO_ASYNC', reason: reasonOf(error), node: this.#label, attempts, firstFailure }
       this.#task.resume(entry.at, () => this.#task.deadLetter(onError.deadLetter, failure), undefined)
     }
     if (this.#inOrder) this.#advance()
