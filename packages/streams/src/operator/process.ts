@@ -2,7 +2,7 @@ import type { OperatorFunction } from 'rxjs'
 import type { StreamRecord } from '../contract/record.ts'
 import type { Serde } from '../contract/serde.ts'
 import type { Store } from '../contract/store.ts'
-import type { Position, Punctuator, StoreSpec } from '../contract/task.ts'
+import type { Emit, Position, Punctuator, StoreSpec, Task } from '../contract/task.ts'
 import { deadLettersOf, type ErrorOption, failed } from '../plan/failure.ts'
 import { checkName, checkPartitioned } from '../plan/node.ts'
 import { operator } from '../plan/operator.ts'
@@ -36,7 +36,8 @@ export interface ProcessOptions<K, V> extends ErrorOption {
 }
 
 /**
- * A processor of the user's own (Kafka Streams: `KStream.process`). With stores it needs a stream that is partitioned by its key; what it forwards is not.
+ * A processor of the user's own (Kafka Streams: `KStream.process`). With stores it needs a stream that is partitioned by its key; what it forwards is not. `onError`
+ * is for records; an error of a punctuator stops the task.
  *
  * @example
  * orders.pipe(process('halve', context => record => context.forward({ ...record, value: record.value / 2 }), { key: text }))
@@ -62,27 +63,46 @@ export function process<K, V, K2, R>(
         ...deadLettersOf(options.onError),
       }
     },
-    (task, out) => {
-      const fail = failed(task, name, options.onError)
-      const run = processor({
-        forward: record => out(record),
-        store: spec => task.store(spec),
-        schedule: (interval, clock, punctuator, anchor) => task.schedule(interval, clock, punctuator, anchor),
-        get streamTime() {
-          return task.streamTime
-        },
-        now: () => task.now(),
-        taskId: task.id,
-        position: () => task.position(),
-      })
-      if ((options.onError ?? 'fail') === 'fail') return run
-      return record => {
-        try {
-          run(record)
-        } catch (thrown) {
-          fail(thrown)
-        }
+    (task, out) => guarded(name, processor, options, task, out),
+  )
+}
+
+/** Guards the processor's own code: an error of what comes after it passes, even one that the processor caught. */
+function guarded<K, V, K2, R>(
+  name: string,
+  processor: Processor<K, V, K2, R>,
+  { onError }: ErrorOption,
+  task: Task,
+  out: Emit<StreamRecord<K2, R>>,
+): Emit<StreamRecord<K, V>> {
+  let after: { readonly thrown: unknown } | undefined
+  const guard =
+    <A>(run: (argument: A) => void, fail: (thrown: unknown) => void) =>
+    (argument: A): void => {
+      try {
+        run(argument)
+      } catch (thrown) {
+        if (after === undefined) fail(thrown)
+      }
+      if (after !== undefined) throw after.thrown
+    }
+  const run = processor({
+    forward: record => {
+      try {
+        out(record)
+      } catch (thrown) {
+        after = { thrown }
+        throw thrown
       }
     },
-  )
+    store: spec => task.store(spec),
+    schedule: (interval, clock, punctuator, anchor) => task.schedule(interval, clock, guard(punctuator, failed(task, name)), anchor),
+    get streamTime() {
+      return task.streamTime
+    },
+    now: () => task.now(),
+    taskId: task.id,
+    position: () => task.position(),
+  })
+  return guard(run, failed(task, name, onError))
 }

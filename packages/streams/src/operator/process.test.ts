@@ -1,0 +1,112 @@
+import { expect, it } from 'vitest'
+import type { StreamRecord } from '../contract/record.ts'
+import { int64 } from '../serde/numbers.ts'
+import { text } from '../serde/text.ts'
+import { keyValueStore } from '../store/key-value.ts'
+import { mapValues } from './map-values.ts'
+import { cents, draw, keepsPolicies, type Order, order, orders, run } from './orders.fixture.ts'
+import { process } from './process.ts'
+import { selectKey } from './select-key.ts'
+import { to } from './to.ts'
+
+const seen = keyValueStore('seen', { key: text, value: int64 })
+const distinct = process<string, Order, string, Order>(
+  'distinct',
+  context => {
+    const store = context.store(seen)
+    return record => {
+      if (store.get(record.value.client) !== undefined) return
+      store.put(record.value.client, 1, record.timestamp)
+      context.forward(record)
+    }
+  },
+  { stores: [seen] },
+)
+
+it('is made once, called for each record, and forwards what it likes', async () => {
+  let made = 0
+  const twice = process<string, Order, string, number>('twice', context => {
+    made++
+    return (record: StreamRecord<string, Order>) => {
+      context.forward({ ...record, value: record.value.cents })
+      context.forward({ ...record, value: context.streamTime })
+    }
+  })
+  const got = await run(twice, [order(1, 'a', 7), order(2, 'a', 3)])
+  expect([got.map(record => record.value), made]).toEqual([[1, 7, 2, 7], 1])
+})
+
+it('has the stores that it names', async () => {
+  expect(await run(distinct, [order(1, 'a'), order(2, 'a'), order(3, 'b')])).toEqual([order(1, 'a'), order(3, 'b')])
+})
+
+it('with stores it needs partitions; what it forwards has the serdes it is given and is not partitioned', () => {
+  expect(orders.pipe(distinct).node).toMatchObject({
+    kind: 'process',
+    label: 'distinct',
+    key: undefined,
+    partitioned: false,
+    keyed: true,
+    timed: true,
+    stores: [seen],
+  })
+  expect(() =>
+    orders.pipe(
+      selectKey(order => order.client),
+      distinct,
+    ),
+  ).toThrow('RIACHO_NOT_PARTITIONED')
+  const halve = process<string, Order, string, number>(
+    'halve',
+    context => record => context.forward({ ...record, value: record.value.cents / 2 }),
+    { key: text },
+  )
+  draw(
+    orders.pipe(
+      selectKey(order => order.client),
+      halve,
+      to('halves'),
+    ),
+  )
+  expect(() => process('a b', () => () => {})).toThrow('RIACHO_NAME')
+})
+
+it('guards its own code only, not what comes after it', async () => {
+  const through = process<string, Order, string, Order>('p', context => record => context.forward(record), { onError: 'skip' })
+  const boom = mapValues<string, Order, never>(() => {
+    throw new Error('after')
+  })
+  await expect(run(source => boom(through(source)), [order(1)])).rejects.toMatchObject({ place: { node: 'mapValues' } })
+  const drawn = orders.pipe(through).node
+  const failing = () => {
+    throw new Error('after')
+  }
+  const [input] = drawn.open({ position: () => null, drop: () => {} } as never, failing, { previous: false, order: 'key', origins: false })
+  expect(() => input!(order(1))).toThrow('after')
+})
+
+it('names itself when a punctuator throws', async () => {
+  const ticking = process<string, Order, string, Order>(
+    'ticking',
+    context => {
+      context.schedule(1, 'stream', () => {
+        throw new Error('tick')
+      })
+      return context.forward
+    },
+    { onError: 'skip' },
+  )
+  await expect(run(ticking, [order(1)])).rejects.toMatchObject({
+    code: 'RIACHO_PROCESSING',
+    place: { node: 'ticking' },
+    cause: { message: 'tick' },
+  })
+})
+
+it('shares a store that two of them name', () => {
+  expect([...draw(orders.pipe(distinct), orders.pipe(distinct)).stores.values()]).toEqual([seen])
+})
+
+keepsPolicies('p', options =>
+  process<string, Order, string, number>('p', context => record => context.forward({ ...record, value: cents(record.value) }), options),
+)
