@@ -100,7 +100,10 @@ export class BrokerFixture {
     diary.membership = await this.broker.join(
       { group, topics },
       {
-        assigned: async partitions => diary.own([...diary.owned, ...partitions]),
+        assigned: async partitions => {
+          diary.assignments++
+          diary.own([...diary.owned, ...partitions])
+        },
         revoked: async partitions => {
           await revoked?.(diary)
           diary.own(diary.owned.filter(one => !partitions.some(gone => sameAs(one, gone))))
@@ -127,6 +130,8 @@ export class BrokerFixture {
 export class MemberDiary {
   membership!: Membership
   owned: readonly TopicPartition[] = []
+  /** Calls of `assigned`. */
+  assignments = 0
 
   own(partitions: readonly TopicPartition[]): void {
     this.owned = partitions

@@ -12,6 +12,16 @@ export const groupTests: Readonly<Record<string, BrokerTest>> = {
     f.expect(member.membership.generation > 0).toBe(true)
   },
 
+  'tells a member for which there is nothing that it has none': async f => {
+    const { topic } = await f.topic()
+    const group = f.id()
+    const a = await f.member(group, [topic])
+    await owns(a, 0)
+    const b = await f.member(group, [topic])
+    await until('both have been told', () => a.assignments > 0 && b.assignments > 0)
+    f.expect(a.owned.length + b.owned.length).toBe(1)
+  },
+
   'moves partitions when a member joins and when it leaves': async f => {
     const { topic } = await f.topic(4)
     const group = f.id()

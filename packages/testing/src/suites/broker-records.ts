@@ -93,6 +93,19 @@ export const recordTests: Readonly<Record<string, BrokerTest>> = {
     f.expect(producer.bufferedBytes).toBe(0)
   },
 
+  'sends nothing before the flush when it is told to hold': async f => {
+    const at = await f.topic()
+    const producer = await f.broker.producer({ batchBytesMax: 1000, holdUntilFlush: true })
+    for (let i = 0; i < 50; i++) append(producer, at, String(i).padStart(100, '0'))
+    f.expect(producer.bufferedBytes >= 5000).toBe(true)
+    await new Promise(resolve => setTimeout(resolve, 50))
+    const [before] = await f.broker.admin.offsets([at])
+    f.expect(before!.highWatermark).toBe(0)
+    await producer.flush()
+    f.expect(producer.bufferedBytes).toBe(0)
+    f.expect((await f.read(at)).map(([, , value]) => Number(value))).toEqual(Array.from({ length: 50 }, (_, i) => i))
+  },
+
   'reads from an offset inside a batch': async f => {
     const at = await f.topic()
     const producer = await f.broker.producer({})
@@ -199,6 +212,15 @@ export const recordTests: Readonly<Record<string, BrokerTest>> = {
     await new Promise(resolve => setTimeout(resolve, 50))
     fetcher.wake()
     f.expect((await waiting).length).toBe(0)
+    fetcher.close()
+  },
+
+  'ends the next poll by wake when none waits': async f => {
+    const at = await f.topic()
+    const fetcher = f.broker.fetcher({ isolation: 'read_committed' })
+    fetcher.add(at, 0)
+    fetcher.wake()
+    f.expect((await fetcher.poll(600_000)).length).toBe(0)
     fetcher.close()
   },
 

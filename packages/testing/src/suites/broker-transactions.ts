@@ -142,6 +142,22 @@ export const transactionTests: Readonly<Record<string, BrokerTest>> = {
     f.expect(f.values(await f.read(at))).toEqual(['new'])
   },
 
+  'leaves what a closed producer left open to the next one with its id, which aborts it': async f => {
+    const at = await f.topic()
+    const id = f.id()
+    const older = await f.transactional(id)
+    append(older, at, 'left open')
+    await older.flush()
+    append(older, at, 'not flushed')
+    await older.close()
+    f.expect(f.values(await f.read(at, 'read_uncommitted'))).toEqual(['left open'])
+    f.expect(await f.readStable(at)).toEqual([])
+    const newer = await f.transactional(id)
+    append(newer, at, 'new')
+    await newer.commit()
+    f.expect(f.values(await f.read(at))).toEqual(['new'])
+  },
+
   'goes on after a transaction without records': async f => {
     const at = await f.topic()
     const producer = await f.transactional()
