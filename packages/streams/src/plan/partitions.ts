@@ -9,14 +9,16 @@ import type { Topology } from './topology.ts'
  */
 export function partitionCounts(plan: Topology, external: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
   const counts = new Map(external)
-  const of = (node: Node, through: boolean): readonly number[] => {
+  const of = (node: Node, through: boolean, seen = new Set<Node>()): readonly number[] => {
+    if (seen.has(node)) return []
+    seen.add(node)
     if (node.source !== undefined) {
       const topics = node.source.connector === undefined ? node.source.topics : [internal.positions(plan.id, node.source.connector.name)]
       return topics.map(topic => counts.get(topic) ?? 1)
     }
     if (through && node.repartition !== undefined && !plan.unmoved.has(node))
       return [counts.get(internal.repartition(plan.id, node.repartition.name))!]
-    return node.parents.flatMap(parent => of(parent, true))
+    return node.parents.flatMap(parent => of(parent, true, seen))
   }
   for (const node of plan.nodes) {
     if (node.repartition !== undefined && !plan.unmoved.has(node)) {

@@ -81,11 +81,11 @@ function draw(id: string, ends: readonly Node[], whole: boolean): Topology {
     nodes.filter(
       node =>
         node.async !== undefined &&
-        (node.async.order === 'partition' || (node.async.order === undefined && leadsTo(node, children, child => child.timed === true))),
+        (node.async.order === 'partition' || (node.async.order === undefined && leadsTo(node, children, child => child.timed === true, unmoved))),
     ),
   )
   const origins = new Set(
-    nodes.filter(node => node.deadLetters !== undefined || leadsTo(node, children, child => child.deadLetters !== undefined)),
+    nodes.filter(node => node.deadLetters !== undefined || leadsTo(node, children, child => child.deadLetters !== undefined, unmoved)),
   )
   return Object.freeze({
     id,
@@ -116,8 +116,21 @@ function reachable(ends: readonly Node[]): readonly Node[] {
 }
 
 /** Whether a node after `node` in the same task satisfies `wanted`; data that moves through a topic is another task's. */
-function leadsTo(node: Node, children: ReadonlyMap<Node, readonly Node[]>, wanted: (child: Node) => boolean): boolean {
-  return (children.get(node) ?? []).some(child => wanted(child) || (child.repartition === undefined && leadsTo(child, children, wanted)))
+function leadsTo(
+  node: Node,
+  children: ReadonlyMap<Node, readonly Node[]>,
+  wanted: (child: Node) => boolean,
+  unmoved: ReadonlySet<Node> = new Set(),
+): boolean {
+  const seen = new Set<Node>()
+  const search = (at: Node): boolean =>
+    children.get(at)!.some(child => {
+      if (wanted(child)) return true
+      if (seen.has(child) || (child.repartition !== undefined && !unmoved.has(child))) return false
+      seen.add(child)
+      return search(child)
+    })
+  return search(node)
 }
 
 function isUnread(node: Node, children: ReadonlyMap<Node, readonly Node[]>): boolean {
