@@ -36,6 +36,10 @@ class Application implements App {
   #work: { run: () => Promise<void>; resolve: () => void; reject: (error: unknown) => void }[] = []
   #looping = false
   #stopping = false
+  /** It closes: whoever wants something of it between two steps comes too late. */
+  #closing = false
+  /** The last of what runs one after the other before the loop does. */
+  #before: Promise<unknown> = Promise.resolve()
   #settle!: { resolve: () => void; reject: (error: unknown) => void }
   #lag: AppMetrics['lag'] = []
   #lagAsked = 0
@@ -66,6 +70,11 @@ class Application implements App {
       await this.#failed(error)
       throw error
     }
+    await this.#quiet()
+    if (this.#stopping) {
+      await this.#finished()
+      throw new RiachoError('RIACHO_STATE', 'the application was stopped while it started')
+    }
     this.#enter('RUNNING')
     this.#looping = true
     void this.#loop()
@@ -74,7 +83,7 @@ class Application implements App {
   async stop(): Promise<void> {
     this.#stopping = true
     this.#engine.wake()
-    if (!this.#looping && this.#state !== 'NOT_RUNNING' && this.#state !== 'ERROR') await this.#finished()
+    if (this.#state === 'CREATED') await this.#finished()
     await this.done
   }
 
@@ -114,13 +123,26 @@ class Application implements App {
     }
   }
 
-  /** Runs `work` between two steps of the loop, or at once while it does not run. */
+  /** Runs `work` between two steps of the loop; before the loop runs, after what came before it; not at all once it closes. */
   #between(work: () => Promise<void>): Promise<void> {
-    if (!this.#looping) return work()
+    if (this.#closing) return Promise.resolve()
+    if (!this.#looping) {
+      const run = this.#before.then(work)
+      this.#before = run.catch(() => {})
+      return run
+    }
     return new Promise((resolve, reject) => {
       this.#work.push({ run: work, resolve, reject })
       this.#engine.wake()
     })
+  }
+
+  /** Waits until nothing runs that came before the loop: nothing may be fed while a task is committed or opened. */
+  async #quiet(): Promise<void> {
+    for (let last: Promise<unknown> | undefined; last !== this.#before; ) {
+      last = this.#before
+      await last
+    }
   }
 
   async #loop(): Promise<void> {
@@ -169,7 +191,7 @@ class Application implements App {
     try {
       await this.#betweens()
       await this.#engine.commitDue(true)
-      this.#looping = false
+      this.#close()
       await this.#engine.close()
     } catch (error) {
       return this.#failed(error)
@@ -178,8 +200,13 @@ class Application implements App {
     this.#settle.resolve()
   }
 
-  async #failed(error: unknown): Promise<void> {
+  #close(): void {
     this.#looping = false
+    this.#closing = true
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    this.#close()
     this.#enter('PENDING_ERROR')
     this.#settings.log({
       level: 'error',
