@@ -46,7 +46,7 @@ export interface Surroundings {
 const eventSchema = jsonSchema<Event>(new URL('resource/schema.json', import.meta.url))
 const clientAndType = compositeKey<ClientAndType>({ client: text, type: text })
 const invalid = { onError: { deadLetter: 'events-invalid' } }
-const retry = { retriesMax: 5, backoff: { min: 200, max: 30_000 } }
+const retry = { retriesMax: 5, backoff: { min: 100, max: 30_000 } }
 
 /** A leap second is the second after it: `Date` knows none. */
 const timeOf = ({ created_at: at }: Event): number => (at.includes(':60') ? Date.parse(at.replace(':60', ':59')) + 1000 : Date.parse(at))

@@ -1,10 +1,12 @@
 import {
+  BrokerError,
   type CommittedOffset,
   type Fetcher,
   internal,
   type Membership,
   partitionCounts,
   RiachoError,
+  reasonOf,
   type SubTopology,
   type TopicPartition,
   type TopicSpec,
@@ -18,6 +20,9 @@ import { type OpenContext, type OpenTask, openTask } from '../task/open.ts'
 import type { EngineTask } from '../task/task.ts'
 import { internalTopics } from './topics.ts'
 
+/** Commits of a task that may fail in a row before the application stops. */
+const failedCommitsMax = 5
+
 /** Tasks and what feeds them, driven from outside one step at a time: by the loop of an application, or by a test driver. */
 export class Engine {
   readonly plan: Topology
@@ -28,6 +33,8 @@ export class Engine {
   #member: Membership | undefined
   #context: OpenContext | undefined
   #wake: () => void = () => {}
+  /** Commits that failed in a row, by task. */
+  readonly #failures = new Map<string, number>()
 
   constructor(plan: Topology, settings: Settings) {
     this.plan = plan
@@ -54,6 +61,7 @@ export class Engine {
       }
       connectors.set(connector.name, await connector.partitions())
     }
+    this.#warnOfRetries()
     const counts = await this.#counts(connectors)
     this.#context = { plan: this.plan, settings: this.settings, counters: this.counters, counts, connectors, wake: () => this.wake() }
     this.#wake = () => this.#fetcher.wake()
@@ -81,6 +89,18 @@ export class Engine {
       },
     )
     await first.promise
+  }
+
+  #warnOfRetries(): void {
+    const { exactlyOnce, limits, log } = this.settings
+    const wait = exactlyOnce ? Math.min(limits.commitDrainMs, limits.transactionTimeoutMs / 3) : limits.commitDrainMs
+    for (const { label, async } of this.plan.nodes) {
+      if (async === undefined || async.retryMs <= wait) continue
+      log({
+        level: 'warn',
+        message: `'${label}' may pause ${async.retryMs} ms between its tries, and a commit waits ${wait} ms for it: lower its backoff, or raise limits.commitDrainMs`,
+      })
+    }
   }
 
   async #counts(connectors: ReadonlyMap<string, readonly string[]>): Promise<ReadonlyMap<string, number>> {
@@ -126,8 +146,8 @@ export class Engine {
     }
   }
 
-  async #start(part: SubTopology, partition: number): Promise<void> {
-    const open = await openTask(part, partition, this.#context!)
+  async #start(part: SubTopology, partition: number, kept?: EngineTask['kept']): Promise<void> {
+    const open = await openTask(part, partition, this.#context!, kept)
     this.#open.set(open.task.id, open)
     for (const input of open.task.inputs) if (input.name === input.at.topic) this.#fetcher.add(input.at, input.position)
   }
@@ -135,7 +155,7 @@ export class Engine {
   /** Commits and closes the tasks of these partitions; asynchronous work has until the hand-over's deadline. */
   async revoke(partitions: readonly TopicPartition[]): Promise<void> {
     const going = this.#tasksOf(partitions)
-    for (const open of going) if (!(await this.#commit(open, this.settings.limits.revokeDrainMs))) this.counters.recoveries++
+    for (const open of going) if ((await this.#commit(open, this.settings.limits.revokeDrainMs)) !== 'committed') this.counters.recoveries++
     await this.#closeAll(going)
   }
 
@@ -202,7 +222,8 @@ export class Engine {
       if (!task.dirty && task.held === 0) continue
       const pressed = task.uncommitted > limits.uncommittedWritesMax || task.changelog.bufferedBytes > limits.producerBytesMax
       if (all || pressed || clock.now() - task.lastCommit >= commitIntervalMs) {
-        if (!(await this.#commit(open, limits.commitDrainMs))) await this.#recover(open)
+        const outcome = await this.#commit(open, limits.commitDrainMs)
+        if (outcome !== 'committed') await this.#recover(open, outcome === 'aborted')
       } else if (task.producer.bufferedBytes > limits.producerBytesMax) await task.producer.flush()
     }
   }
@@ -262,29 +283,44 @@ export class Engine {
     }
   }
 
-  /** Commits. False when asynchronous work was not done in time: then the task must be closed, or go back to its last commit. */
-  async #commit(open: OpenTask, drainMs: number): Promise<boolean> {
+  /** Commits. Unless it says 'committed', the task must be closed, or go back to its last commit. */
+  async #commit(open: OpenTask, drainMs: number): Promise<'committed' | 'aborted' | 'unknown'> {
     const { task } = open
     const began = performance.now()
     const limit = this.settings.exactlyOnce ? Math.min(drainMs, this.settings.limits.transactionTimeoutMs / 3) : drainMs
     try {
       await commit(task, { plan: this.plan, settings: this.settings, member: this.#member!, connectors: open.readers, drainMs: limit })
     } catch (error) {
-      if (!(error instanceof DrainTimeout)) throw error
-      this.settings.log({ level: 'warn', message: error.message, task: task.id })
-      return false
+      const known = error instanceof DrainTimeout || (this.settings.exactlyOnce && error instanceof BrokerError && error.abortable)
+      if (!known && !(error instanceof BrokerError)) throw error
+      const failures = (this.#failures.get(task.id) ?? 0) + (error instanceof DrainTimeout ? 0 : 1)
+      if (failures > failedCommitsMax) throw error
+      this.#failures.set(task.id, failures)
+      this.settings.log({
+        level: 'warn',
+        message: `commit failed, the task goes back to its last one: ${reasonOf(error)}`,
+        task: task.id,
+        failures,
+      })
+      return known ? 'aborted' : 'unknown'
     }
+    this.#failures.delete(task.id)
     task.lastCommit = this.settings.clock.now()
     this.counters.commits++
     this.counters.commitSeconds += (performance.now() - began) / 1000
-    return true
+    return 'committed'
   }
 
-  /** Takes the task back to its last commit: gives up its work, aborts, and opens it anew. */
-  async #recover(open: OpenTask): Promise<void> {
+  /**
+   * Takes the task back to its last commit: gives up its work, opens a new epoch of its producer, begins at the committed offsets. When the commit is known not to have
+   * happened, the stores put back what they remember; when its outcome is unknown, only the changelog says.
+   */
+  async #recover(open: OpenTask, known: boolean): Promise<void> {
     this.counters.recoveries++
     await this.#closeAll([open])
-    await this.#start(open.task.part, open.task.partition)
+    const kept = known ? open.task.kept : undefined
+    for (const { store } of kept?.values() ?? []) store.rollback()
+    await this.#start(open.task.part, open.task.partition, kept)
   }
 
   /** What cannot be closed does not keep the others open; the first failure is thrown at the end. */

@@ -56,7 +56,8 @@ export class Decoder {
       return this.#refused(thrown, cursor.offset)
     }
     if (this.#freeze) deepFreeze(value)
-    if (value === null && facts.nulls === 'drop') {
+    // What a serde makes of bytes is a value, a JSON null too: only a record without a value has none.
+    if (cursor.valueStart < 0 && facts.nulls === 'drop') {
       this.#report.drop('null-value')
       return false
     }

@@ -17,6 +17,7 @@ import { compose } from './compose.ts'
 import { ConnectorReader } from './connector.ts'
 import { Decoder } from './decoder.ts'
 import { Input } from './input.ts'
+import type { KeptStore } from './kept-store.ts'
 import { EngineTask } from './task.ts'
 
 /** What opening a task needs of its engine. */
@@ -38,9 +39,14 @@ export interface OpenTask {
 
 /**
  * Takes over a task: its producer first, which fences a predecessor and ends what that left open; then the committed offsets (requireStable), the nodes, the stores
- * from their changelogs, and the inputs at the committed positions.
+ * from their changelogs (or kept, as they were at the last commit), and the inputs at the committed positions.
  */
-export async function openTask(part: SubTopology, partition: number, context: OpenContext): Promise<OpenTask> {
+export async function openTask(
+  part: SubTopology,
+  partition: number,
+  context: OpenContext,
+  kept?: ReadonlyMap<string, KeptStore>,
+): Promise<OpenTask> {
   const { plan, settings } = context
   const producers = await openProducers(`${plan.id}-${part.index}_${partition}`, settings)
   const own = part.topics.filter(topic => partition < (context.counts.get(topic) ?? 0))
@@ -51,9 +57,9 @@ export async function openTask(part: SubTopology, partition: number, context: Op
   const known = new Map(committed.map(offset => [offset.topic, { offset: offset.offset, ...decodeCommitMetadata(offset.metadata) }]))
   const times = new Map<string, number>()
   for (const { times: kept } of known.values()) for (const [label, time] of kept) times.set(label, Math.max(time, times.get(label) ?? -1))
-  const task = new EngineTask({ ...context, part, partition, ...producers, times })
+  const task = new EngineTask({ ...context, part, partition, ...producers, times, kept })
   const entrances = compose(plan, part, task)
-  const restored = await restore(task, plan, settings)
+  const restored = kept === undefined ? await restore(task, plan, settings) : 0
   if (restored > 0) settings.log({ level: 'info', message: 'state restored', task: task.id, records: restored })
   const readers: ConnectorReader[] = []
   for (const { node, topic, facts, emit, unread } of inputsOf(plan, entrances)) {

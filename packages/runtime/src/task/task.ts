@@ -22,6 +22,7 @@ import {
 import type { Counters } from '../observe/counters.ts'
 import type { Settings } from '../options.ts'
 import type { Input } from './input.ts'
+import { type KeptStore, keptStore } from './kept-store.ts'
 import { InputOrder } from './priority-queue.ts'
 import { Punctuations } from './punctuations.ts'
 import { openSender } from './sender.ts'
@@ -40,6 +41,8 @@ export interface TaskParts {
   readonly counts: ReadonlyMap<string, number>
   /** Operators' stream times as the last commit has them. */
   readonly times: ReadonlyMap<string, number>
+  /** Stores of the task whose place this one takes, put back to the last commit. */
+  readonly kept?: ReadonlyMap<string, KeptStore> | undefined
   /** Wakes the loop. */
   wake(): void
 }
@@ -53,6 +56,8 @@ export class EngineTask implements Task {
   readonly changelog: Producer
   readonly stages: Held[] = []
   readonly stores = new Map<string, Store>()
+  /** The same stores with their hands, for the task that takes this one's place. */
+  readonly kept = new Map<string, KeptStore>()
   readonly times = new Map<string, { time: number }>()
   readonly inputs: Input[] = []
   streamTime = -1
@@ -178,9 +183,11 @@ export class EngineTask implements Task {
     const found = this.stores.get(spec.name)
     if (found !== undefined) return found as S
     const writer = this.changelog.partition({ topic: internal.changelog(this.#parts.plan.id, spec.name), partition: this.partition })
-    const made = spec.create({ log: (key, value, timestamp) => writer.append(timestamp, key, value), drop: reason => this.drop(reason) })
-    this.stores.set(spec.name, made)
-    return made
+    const kept = this.#parts.kept?.get(spec.name) ?? keptStore(spec)
+    kept.hands.bind(writer, reason => this.drop(reason))
+    this.kept.set(spec.name, kept)
+    this.stores.set(spec.name, kept.store)
+    return kept.store as S
   }
 
   sender(spec: SinkSpec): Emit<StreamRecord<unknown, unknown>> {

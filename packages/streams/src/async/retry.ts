@@ -7,6 +7,8 @@ export interface Retry {
   readonly backoff?: { readonly min: number; readonly max: number }
 }
 
+const defaultBackoff = { min: 100, max: 10_000 }
+
 /** What the tries need of their stage. */
 export interface Attempt<T> {
   readonly retry: Retry
@@ -42,8 +44,17 @@ export async function attempt<T>(a: Attempt<T>): Promise<Outcome<T>> {
   }
 }
 
+/** Most milliseconds that the pauses between the tries take in all. */
+export function longestRetry(retry: Retry | undefined): number {
+  if (retry === undefined) return 0
+  const { min, max } = retry.backoff ?? defaultBackoff
+  let sum = 0
+  for (let i = 0; i < retry.retriesMax && sum < Number.MAX_SAFE_INTEGER / 2; i++) sum += Math.min(max, min * 2 ** i)
+  return sum
+}
+
 /** Exponential with full jitter above the least wait, so that many tasks do not come back together. */
-function pause({ backoff = { min: 100, max: 10_000 } }: Retry, attempts: number): number {
+function pause({ backoff = defaultBackoff }: Retry, attempts: number): number {
   const most = Math.min(backoff.max, backoff.min * 2 ** (attempts - 1))
   return backoff.min + Math.random() * (most - backoff.min)
 }

@@ -6,7 +6,7 @@ import { RiachoError, reasonOf } from '../errors.ts'
 import { deadLettersOf } from '../plan/failure.ts'
 import { checkPartitioned } from '../plan/node.ts'
 import { type LaneEntry, Lanes } from './lanes.ts'
-import { attempt, type Outcome, type Retry } from './retry.ts'
+import { attempt, longestRetry, type Outcome, type Retry } from './retry.ts'
 
 /** Options of an asynchronous stage. Times are milliseconds. */
 export interface AsyncOptions {
@@ -65,7 +65,7 @@ export function stageFacts(
   return {
     kind: 'async',
     keyed,
-    async: Object.freeze({ order: options.order ?? (keyed ? undefined : 'partition'), idempotent }),
+    async: Object.freeze({ order: options.order ?? (keyed ? undefined : 'partition'), idempotent, retryMs: longestRetry(options.retry) }),
     ...deadLettersOf(options.onError),
   }
 }

@@ -37,6 +37,8 @@ export interface AsyncFacts {
   readonly order: 'key' | 'partition' | undefined
   /** Said when the sink is not idempotent. */
   readonly idempotent: boolean
+  /** Most milliseconds that its retries pause in all; what a commit cannot wait for never comes to its last try. */
+  readonly retryMs: number
 }
 
 /** What the plan found out that `open` must know. */

@@ -2,7 +2,7 @@ import type { Asked } from '../contract/node.ts'
 import type { Change, StreamRecord, Windowed } from '../contract/record.ts'
 import type { KeyValueStore, WindowStore } from '../contract/store.ts'
 import type { Emit, StoreSpec, Task } from '../contract/task.ts'
-import { failed, type ErrorOption } from '../plan/failure.ts'
+import { type ErrorOption, failed } from '../plan/failure.ts'
 import type { Windows } from './windows.ts'
 
 /** How an aggregation goes on: `sum` is null before the first value; returning null deletes the row. */
@@ -18,7 +18,13 @@ export interface Folding<K, V, R> {
  * Aggregates by key (Kafka Streams: `KStreamAggregate`, `KStreamReduce`): null keys and null values are dropped; the result's time is the later of the
  * record's and the row's; a null result deletes the row, and the next value begins with `init()` again.
  */
-export function aggregateByKey<K, V, R>(task: Task, out: Emit<Change<K, R>>, asked: Asked, spec: StoreSpec<KeyValueStore<K, R>>, fold: Folding<K, V, R>): Emit<StreamRecord<K, V>> {
+export function aggregateByKey<K, V, R>(
+  task: Task,
+  out: Emit<Change<K, R>>,
+  asked: Asked,
+  spec: StoreSpec<KeyValueStore<K, R>>,
+  fold: Folding<K, V, R>,
+): Emit<StreamRecord<K, V>> {
   const store = task.store(spec)
   const fail = failed(task, fold.label, fold.options.onError)
   return record => {
@@ -79,7 +85,14 @@ export function aggregateByWindow<K, V, R>(
       }
       const timestamp = row !== undefined && row.timestamp > at ? row.timestamp : at
       store.put(key, start, sum, sum === null ? at : timestamp)
-      out({ key: { key, start, end: start + size }, value: sum, previous: asked.previous ? old : undefined, timestamp, headers: record.headers, latest: true })
+      out({
+        key: { key, start, end: start + size },
+        value: sum,
+        previous: asked.previous ? old : undefined,
+        timestamp,
+        headers: record.headers,
+        latest: true,
+      })
     }
   }
 }

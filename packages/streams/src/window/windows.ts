@@ -21,7 +21,10 @@ export interface WindowOptions {
 export function makeWindows(size: number, advance: number, options: WindowOptions): Windows {
   const { grace, retention = size + grace } = options
   const refuse = (what: string): never => {
-    throw new RiachoError('RIACHO_OPTION', `window: ${what} (milliseconds; size ${size}, advance ${advance}, grace ${grace}, retention ${retention})`)
+    throw new RiachoError(
+      'RIACHO_OPTION',
+      `window: ${what} (milliseconds; size ${size}, advance ${advance}, grace ${grace}, retention ${retention})`,
+    )
   }
   if (!Number.isSafeInteger(size) || size <= 0) refuse('the size is a whole number above 0')
   if (!Number.isSafeInteger(advance) || advance <= 0 || advance > size) refuse('the advance is a whole number above 0 and at most the size')
