@@ -6,7 +6,7 @@ import { type KStream, Stream } from '../stream.ts'
 
 /**
  * Reads an external system through a connector. Its positions are kept in `<application>-<name>-positions`, inside the commit. Bytes that the connector's serdes
- * refuse, and records with a null value, are treated as those of a topic.
+ * refuse, and records without a value, are treated as those of a topic.
  *
  * @example
  * const lines = source(file({ path: 'events.txt', value: json<unknown>() }), { onError: { deadLetter: 'events-invalid' } })

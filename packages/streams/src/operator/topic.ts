@@ -38,7 +38,8 @@ export function sourceFacts<K, V>(name: string | readonly string[], options: Top
 }
 
 /**
- * Reads one or several topics. Records with a null value are dropped and counted, unless `nulls: 'keep'`, as Kafka Streams does; null keys pass.
+ * Reads one or several topics. Records without a value (null bytes; a JSON null is a value) are dropped and counted, unless `nulls: 'keep'`, as Kafka Streams does;
+ * null keys pass.
  *
  * @example
  * const orders = topic('orders', { key: text, value: json<Order>() })
