@@ -49,6 +49,7 @@ export class BrokerError extends Error {
   }
 }
 
+/** One partition of a topic. */
 export interface TopicPartition {
   readonly topic: string
   readonly partition: number
@@ -60,6 +61,7 @@ export interface CommittedOffset extends TopicPartition {
   readonly metadata?: string
 }
 
+/** A topic to create. */
 export interface TopicSpec {
   readonly name: string
   readonly partitions: number
@@ -67,6 +69,7 @@ export interface TopicSpec {
   readonly config?: Readonly<Record<string, string>>
 }
 
+/** What the engine asks of a cluster beside reading and writing. */
 export interface Admin {
   /**
    * Creates what is missing, with the cluster's replication factor, and waits until it can be used. A topic that exists is left as it is,
@@ -86,12 +89,14 @@ export interface Admin {
   deleteRecords(before: readonly CommittedOffset[]): Promise<void>
 }
 
+/** The ends of a partition. */
 export interface PartitionOffsets extends TopicPartition {
   readonly start: number
   readonly highWatermark: number
   readonly lastStable: number
 }
 
+/** What a member brings to its group. */
 export interface GroupOptions {
   readonly group: string
   readonly topics: readonly string[]
@@ -102,6 +107,7 @@ export interface GroupOptions {
   readonly assign?: (members: readonly string[], partitions: readonly TopicPartition[]) => ReadonlyMap<string, readonly TopicPartition[]>
 }
 
+/** What a group tells its member. The engine answers between two steps of its loop. */
 export interface GroupCallbacks {
   /** These partitions are this member's from now on, beside those it has. Called once after joining, with none if there are none for it. */
   assigned(partitions: readonly TopicPartition[]): Promise<void>
@@ -111,6 +117,7 @@ export interface GroupCallbacks {
   lost(partitions: readonly TopicPartition[], reason: BrokerError): void
 }
 
+/** A member of a consumer group. */
 export interface Membership {
   readonly group: string
   /** Changes when the member was lost. */
@@ -123,6 +130,7 @@ export interface Membership {
   leave(): Promise<void>
 }
 
+/** How much a fetcher hands out at once, and what it may see. */
 export interface FetchOptions {
   readonly isolation: 'read_committed' | 'read_uncommitted'
   /** Most bytes of one partition in one poll; a single batch may be larger. */
@@ -131,6 +139,7 @@ export interface FetchOptions {
   readonly bytesMax?: number
 }
 
+/** Reads partitions in order, from positions that its owner keeps. */
 export interface Fetcher {
   /**
    * Reads this partition from `offset`, too. An offset out of range makes every `poll` reject with `OFFSET_OUT_OF_RANGE` and the
@@ -187,6 +196,7 @@ export interface RecordCursor {
   readonly position: number
 }
 
+/** How a producer writes. */
 export interface ProducerOptions {
   readonly transactionalId?: string
   /** Broker-side limit of an open transaction in milliseconds. */
@@ -231,6 +241,7 @@ export interface Producer {
   close(): Promise<void>
 }
 
+/** Appends to one partition. */
 export interface PartitionWriter {
   /** Copies key, value and headers before it returns. Strings are written as UTF-8. */
   append(timestamp: number, key: string | Uint8Array | null, value: string | Uint8Array | null, headers?: Headers): void

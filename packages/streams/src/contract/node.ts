@@ -6,6 +6,7 @@ import type { Emit, Origin, SinkSpec, StoreSpec, Task } from './task.ts'
 /** What happens to a record whose function throws: stop the task, count and go on, or write it to a dead letter topic and go on. */
 export type OnError = 'fail' | 'skip' | { readonly deadLetter: string }
 
+/** The few kinds of node: every operator is one of them. */
 export type NodeKind = 'source' | 'table' | 'sink' | 'rekey' | 'step' | 'merge' | 'aggregate' | 'async' | 'process' | 'rx'
 
 /** What a source node reads. */
@@ -33,6 +34,7 @@ export interface RepartitionFacts {
   readonly optional: boolean
 }
 
+/** What a plan says of an asynchronous stage. */
 export interface AsyncFacts {
   readonly order: 'key' | 'partition' | undefined
   /** Said when the sink is not idempotent. */

@@ -19,6 +19,7 @@ export interface Source<K, V> {
   open(partition: string, from: Uint8Array | null): SourceReader
 }
 
+/** Reads one partition of an external system for one task, never twice at once. */
 export interface SourceReader {
   /** At most `recordsMax` records, at once if there are any; otherwise waits until there are, or until `signal` is aborted (then []). A rejection is retried with backoff. */
   read(recordsMax: number, signal: AbortSignal): Promise<readonly SourceRecord[]>
@@ -35,7 +36,7 @@ export interface SourceRecord {
   readonly value: Uint8Array | null
   readonly timestamp: number
   readonly headers: Headers
-  /** A number for people that grows within the partition: a line number, a delivery tag. */
+  /** A number for people, by which they find the record: a line number, a delivery tag. */
   readonly offset: number
   /** Opaque to the engine; given back to `open` and `commit`. */
   readonly position: Uint8Array
