@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { configure, explained, type Running, run, type Settings } from 'riacho'
 import { defaultDirectory, embedded } from './embedded.ts'
@@ -71,7 +71,7 @@ function watch({ app, directory }: Running): () => void {
     if (hinted || lagOf(metrics) !== 0) return
     hinted = true
     line.end()
-    console.log(hints(relative('', directory) || '.'))
+    console.log(hints(directory))
   }, refresh)
   return () => {
     clearInterval(timer)
@@ -105,7 +105,6 @@ async function start(): Promise<void> {
 
 try {
   await start()
-  process.exit(0)
 } catch (thrown) {
   const isUsage = (thrown as { code?: unknown }).code?.toString().startsWith('ERR_PARSE_ARGS') === true
   console.error(isUsage ? `${(thrown as Error).message}\n${usage}` : explained(thrown))

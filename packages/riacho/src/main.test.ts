@@ -125,6 +125,15 @@ describe('riacho produce and consume', () => {
     expect(await consumed('orders', '--max', '2')).toHaveLength(2)
   })
 
+  it('print more than a pipe takes at once', async () => {
+    const from = writeLines(
+      'many.txt',
+      Array.from({ length: 5000 }, (_, i) => `line ${i}`),
+    )
+    await riacho('produce', 'orders', '--from', from, '--data-dir', 'data')
+    expect((await consumed('orders')).at(-1)).toMatchObject({ value: 'line 4999' })
+  })
+
   it('say what is missing', async () => {
     expect(await riacho('produce', 'orders', '--from', 'missing.txt', '--data-dir', 'data')).toMatchObject({
       code: 1,

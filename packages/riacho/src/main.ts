@@ -139,5 +139,10 @@ async function main(): Promise<number> {
   }
 }
 
+/** Resolves when a stream has handed everything to the system: a pipe takes 64 KiB at once. */
+const flushed = (stream: NodeJS.WriteStream): Promise<void> => new Promise(resolve => stream.write('', () => resolve()))
+
+const code = await main()
+await Promise.all([flushed(process.stdout), flushed(process.stderr)])
 // Ends here even if a connector left a handle open: everything that matters is closed.
-process.exit(await main())
+process.exit(code)
