@@ -35,6 +35,7 @@ it('keeps the order of each lane, never has one at work twice, and leaves nobody
             const own = batch.filter(entry => entry.lane === lane)
             expect(own).toEqual(ready.filter(entry => entry.lane === lane).slice(0, own.length))
           }
+          expect(batch[0]).toEqual(ready[0])
           waiting = waiting.filter(entry => !batch.some(other => other.n === entry.n))
           if (batch.length > 0) flying.push(batch)
         } else if (flying.length > 0) {

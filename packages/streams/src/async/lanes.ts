@@ -17,7 +17,7 @@ export class Lanes<E extends LaneEntry> {
   /** Entries that could start now. */
   ready = 0
   readonly #lanes = new Map<string | number, Lane<E>>()
-  /** Lanes with ready entries, in the order in which they became ready. */
+  /** Lanes with ready entries, the one with the oldest entry first: others may wait for the result of that one. */
   #queue: Lane<E>[] = []
   /** Lanes of the queue that have been taken already. */
   #taken = 0
@@ -56,7 +56,7 @@ export class Lanes<E extends LaneEntry> {
       if (lane === undefined || !lane.busy) continue
       lane.busy = false
       this.ready += lane.waiting.length
-      if (lane.waiting.length > 0) this.#queue.push(lane)
+      if (lane.waiting.length > 0) this.#enqueue(lane)
       else this.#lanes.delete(name!)
     }
   }
@@ -66,6 +66,19 @@ export class Lanes<E extends LaneEntry> {
     this.#queue = []
     this.#taken = 0
     this.ready = 0
+  }
+
+  #enqueue(lane: Lane<E>): void {
+    const { n } = lane.waiting[0]!
+    let from = this.#taken
+    let to = this.#queue.length
+    while (from < to) {
+      const middle = (from + to) >>> 1
+      if (this.#queue[middle]!.waiting[0]!.n < n) from = middle + 1
+      else to = middle
+    }
+    if (from === this.#taken && from > 0) this.#queue[--this.#taken] = lane
+    else this.#queue.splice(from, 0, lane)
   }
 
   #laneOf({ lane: name }: E): Lane<E> {

@@ -81,7 +81,8 @@ function draw(id: string, ends: readonly Node[], whole: boolean): Topology {
     nodes.filter(
       node =>
         node.async !== undefined &&
-        (node.async.order === 'partition' || (node.async.order === undefined && leadsTo(node, children, child => child.timed === true, unmoved))),
+        (node.async.order === 'partition' ||
+          (node.async.order === undefined && leadsTo(node, children, child => child.timed === true, unmoved))),
     ),
   )
   const origins = new Set(

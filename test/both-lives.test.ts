@@ -1,0 +1,359 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import * as streams from '@riacho/streams'
+import {
+  aggregate,
+  branch,
+  type Change,
+  count,
+  deadLetters,
+  filter,
+  filterNot,
+  filterTable,
+  flatMap,
+  flatMapValues,
+  hopping,
+  int64,
+  json,
+  type KStream,
+  keyValueStore,
+  map,
+  mapAsync,
+  mapTable,
+  mapValues,
+  merge,
+  persist,
+  process,
+  type RiachoError,
+  reduce,
+  regroup,
+  rekey,
+  repartition,
+  rx,
+  type Schema,
+  type Sink,
+  type StreamRecord,
+  selectKey,
+  table,
+  tap,
+  text,
+  to,
+  topic,
+  topology,
+  toStream,
+  triage,
+  tumbling,
+  updates,
+  validate,
+  withTimestamp,
+} from '@riacho/streams'
+import { testDriver } from '@riacho/testing'
+import { concatMap, from, type Observable, type OperatorFunction, of, pipe, map as rxMap } from 'rxjs'
+import { describe, expect, it } from 'vitest'
+
+type In = StreamRecord<string, number>
+type Row = Change<string, number>
+type Out = StreamRecord<unknown, unknown>
+
+/** What a life made of the input: records as they would be written, and the code of the error that ended it. */
+interface Outcome {
+  readonly sent: readonly (readonly [key: unknown, value: unknown, timestamp: number, headers: readonly string[]])[]
+  readonly error: string | undefined
+}
+
+const inputs: readonly (readonly [key: string | null, value: number | null, timestamp: number])[] = [
+  ['a', 1, 10],
+  ['b', 2, 5],
+  ['a', 3, 12],
+  [null, 4, 13],
+  ['a', null, 14],
+  ['c', 5, 40],
+  ['a', 6, 11],
+  ['b', -7, 41],
+  ['b', 8, 20],
+]
+
+const shown = ({ key, value, timestamp, headers }: Out): Outcome['sent'][number] => [
+  key,
+  value,
+  timestamp,
+  headers.map(([name, bytes]) => `${name}=${bytes}`),
+]
+const codeOf = (thrown: unknown): string => (thrown as RiachoError).code ?? String(thrown)
+const trace = [['trace', Buffer.from('t')]] as const
+
+/** In a plan: on the real engine with the broker in memory. */
+async function planned(end: KStream<unknown, unknown>): Promise<Outcome> {
+  const driver = await testDriver(topology('app', end.pipe(to('out', { key: json(), value: json() }))))
+  let error: string | undefined
+  try {
+    for (const [key, value, timestamp] of inputs) {
+      await driver.pipe('in', {
+        key: key === null ? null : text.encode(key),
+        value: value === null ? null : int64.encode(value),
+        timestamp,
+        headers: trace,
+      })
+    }
+  } catch (thrown) {
+    error = codeOf(thrown)
+  }
+  const parsed = (bytes: Uint8Array | null): unknown => (bytes === null ? null : JSON.parse(Buffer.from(bytes).toString()))
+  const sent = driver.sent().filter(record => record.topic === 'out')
+  await driver.close()
+  return { sent: sent.map(record => shown({ ...record, key: parsed(record.key), value: parsed(record.value) })), error }
+}
+
+/** On a plain Observable. */
+function plain(end: Observable<Out>): Promise<Outcome> {
+  const sent: Outcome['sent'][number][] = []
+  return new Promise(resolve => {
+    end.subscribe({
+      next: record =>
+        sent.push(shown(JSON.parse(JSON.stringify(record), (key, value) => (key === 'headers' ? record.headers : value)) as Out)),
+      error: thrown => resolve({ sent, error: codeOf(thrown) }),
+      complete: () => resolve({ sent, error: undefined }),
+    })
+  })
+}
+
+/** Each record in a turn of its own, as they come to an engine. */
+const records = () =>
+  from(inputs).pipe(
+    concatMap(async ([key, value, timestamp]) => ({ key, value, timestamp, headers: trace }) as StreamRecord<string | null, number | null>),
+  )
+
+type Case = () => Promise<readonly [plan: Outcome, plain: Outcome]>
+
+/** An operator of streams. Null values are dropped, as `topic` does. */
+const onStream =
+  <B extends Out>(operator: OperatorFunction<In, B>): Case =>
+  async () => [
+    await planned(topic<string, number>('in', { key: text, value: int64 }).pipe(operator) as unknown as KStream<unknown, unknown>),
+    await plain((records() as unknown as Observable<In>).pipe(source => from(source).pipe(dropNulls), operator)),
+  ]
+const dropNulls: OperatorFunction<In, In> = concatMap(record => (record.value === null ? [] : [record]))
+
+/** An operator of tables. */
+const onTable =
+  <B extends Out>(operator: OperatorFunction<Row, B>): Case =>
+  async () => [
+    await planned(table<string, number>('in', { key: text, value: int64 }).pipe(operator) as unknown as KStream<unknown, unknown>),
+    await plain((records() as unknown as Observable<In>).pipe(asTable(), operator)),
+  ]
+
+/** What `table` does, on a plain Observable. */
+const asTable = (): OperatorFunction<In, Row> => source => {
+  const rows = new Map<string, number>()
+  return source.pipe(
+    concatMap(record => {
+      if (record.key === null) return []
+      const previous = rows.get(record.key) ?? null
+      if (record.value === null) rows.delete(record.key)
+      else rows.set(record.key, record.value)
+      return of({ ...record, previous, latest: true } as unknown as Row)
+    }),
+  )
+}
+
+const positive = (n: number): number => {
+  if (n < 0) throw new RangeError('negative')
+  return n
+}
+const schema: Schema<number> = {
+  '~standard': { validate: n => ((n as number) < 0 ? { issues: [{ message: 'negative' }] } : { value: (n as number) * 2 }) },
+}
+const sink: Sink<string, number> = { name: 'sink', idempotent: true, write: async () => {} }
+const seen = keyValueStore('seen', { key: text, value: int64 })
+const window = tumbling(10, { grace: 5 })
+const sign = (n: number) => (n < 0 ? 'minus' : 'plus')
+const sum = (a: number, b: number) => a + b
+const byParity = regroup<string, number, string, number>('g', n => [String(n % 2), n], { key: text, value: int64 })
+const skip = { onError: 'skip' } as const
+
+/** One line per case; the name begins with the operator's. */
+const cases: Readonly<Record<string, Case>> = {
+  aggregate: onStream(
+    pipe(
+      aggregate('s', () => 0, sum, { value: int64 }),
+      toStream(),
+    ),
+  ),
+  'aggregate in windows': onStream(
+    pipe(
+      aggregate('s', () => 0, sum, { window }),
+      toStream(),
+    ),
+  ),
+  'aggregate that deletes': onStream(
+    pipe(
+      aggregate(
+        's',
+        () => 0,
+        (n: number, all: number) => (n > 5 ? null : n + all),
+      ),
+      toStream(),
+    ),
+  ),
+  'aggregate of a table': onTable(
+    pipe(
+      byParity,
+      aggregate('s', () => 0, sum, { subtract: (n, all) => all - n }),
+      toStream(),
+    ),
+  ),
+  'aggregate that fails': onStream(
+    pipe(
+      aggregate(
+        's',
+        () => 0,
+        (n: number, all: number) => positive(n) + all,
+      ),
+      toStream(),
+    ),
+  ),
+  count: onStream(pipe(count('n'), toStream())),
+  'count in windows': onStream(pipe(count('n', { window }), toStream())),
+  'count in hopping windows': onStream(pipe(count('n', { window: hopping(10, { advance: 3, grace: 0 }) }), toStream())),
+  'count of a table': onTable(pipe(byParity, count('n'), toStream())),
+  filter: onStream(filter(n => n > 2)),
+  'filter that fails': onStream(filter(n => positive(n) > 2)),
+  'filter that skips': onStream(filter(n => positive(n) > 2, skip)),
+  filterNot: onStream(filterNot((n, { key }) => n > 2 || key === 'a')),
+  filterTable: onTable(
+    pipe(
+      filterTable(n => n > 0),
+      toStream(),
+    ),
+  ),
+  flatMap: onStream(flatMap((n, { key }) => [[`${key}!`, n] as const, [key, -n] as const])),
+  flatMapValues: onStream(flatMapValues(n => Array.from({ length: Math.abs(n) % 3 }, (_, i) => i))),
+  map: onStream(map((n, { key }) => [`${key}${n}`, String(n)] as const)),
+  mapAsync: onStream(mapAsync(async n => n * 2)),
+  'mapAsync that fails': onStream(mapAsync(async n => positive(n), { inFlightMax: 1 })),
+  'mapAsync that skips': onStream(mapAsync(async n => positive(n), skip)),
+  mapTable: onTable(
+    pipe(
+      mapTable((n, key) => `${key}${n}`),
+      toStream(),
+    ),
+  ),
+  mapValues: onStream(mapValues((n, { timestamp }) => n + timestamp)),
+  merge: onStream(source => merge(source.pipe(filter(n => n > 2)), source.pipe(filter(n => n <= 2)))),
+  persist: onStream(persist(sink)),
+  process: onStream(process<string, number, unknown, unknown>('p', distinct, { stores: [seen] })),
+  'process that ticks': onStream(process<string, number, unknown, unknown>('p', ticking)),
+  reduce: onStream(pipe(reduce('r', sum), toStream())),
+  'reduce in windows': onStream(pipe(reduce('r', sum, { window }), toStream())),
+  'reduce of a table': onTable(pipe(byParity, reduce('r', sum, { subtract: (all, n) => all - n }), toStream())),
+  regroup: onTable(pipe(byParity, count('n'), updates())),
+  rekey: onStream(rekey('k', n => String(n % 3))),
+  'rekey that moves': onStream(
+    pipe(
+      rekey('k', n => String(n % 3)),
+      count('n'),
+      toStream(),
+    ),
+  ),
+  repartition: onStream(
+    pipe(
+      filter((_n, { key }) => key !== null),
+      repartition('r'),
+    ),
+  ),
+  rx: onStream(rx(rxMap(record => ({ ...record, value: record.value * 2 })))),
+  'rx that changes the key': onStream(rx(rxMap(record => ({ ...record, key: 'other' })))),
+  selectKey: onStream(selectKey(n => String(n % 3))),
+  'selectKey to null': onStream(selectKey(n => (n > 2 ? null : 'k'))),
+  tap: onStream(tap(() => {})),
+  toStream: onTable(toStream()),
+  triage: onStream(triage(sign, { plus: mapValues(n => `+${n}`), minus: filter(() => true) })),
+  'triage without a route': onStream(triage(sign as () => 'plus', { plus: mapValues(n => n) })),
+  'triage that skips': onStream(triage(sign as () => 'plus', { plus: mapValues(n => n) }, skip)),
+  updates: onTable(updates()),
+  validate: onStream(validate(schema, skip)),
+  'validate that fails': onStream(validate(schema, { onError: 'fail' })),
+  withTimestamp: onStream(withTimestamp(n => n, skip)),
+  'withTimestamp that fails': onStream(withTimestamp(n => n)),
+}
+
+function distinct(context: Parameters<Parameters<typeof process<string, number, unknown, unknown>>[1]>[0]) {
+  const store = context.store(seen)
+  return (record: In): void => {
+    if (record.key === null || store.get(record.key) !== undefined) return
+    store.put(record.key, 1, record.timestamp)
+    context.forward(record)
+  }
+}
+
+function ticking(context: Parameters<Parameters<typeof process<string, number, unknown, unknown>>[1]>[0]) {
+  context.schedule(10, 'stream', time => context.forward({ key: 'tick', value: context.streamTime, timestamp: time, headers: [] }))
+  return (record: In): void => context.forward(record)
+}
+
+const input = from([{ key: 'a', value: 1, timestamp: 0, headers: [] }] satisfies In[])
+const dead = { onError: { deadLetter: 'dead' } }
+const ending = (operator: OperatorFunction<In, unknown>) =>
+  new Promise((resolve, reject) => input.pipe(operator).subscribe({ error: reject, complete: () => resolve('completed') }))
+
+/** What exists in plans only: how it refuses a plain Observable. */
+const planOnly: Readonly<Record<string, readonly [refusal: string, attempt: () => unknown]>> = {
+  branch: ['RIACHO_PLAN_ONLY', () => branch(input as unknown as KStream<string, number>, { all: () => true })],
+  to: ['RIACHO_PLAN_ONLY', () => input.pipe(to('out'))],
+  'a dead letter': ['RIACHO_DEAD_LETTER', () => ending(mapValues(n => positive(-n), dead))],
+  'a dead letter of asynchronous work': ['RIACHO_DEAD_LETTER', () => ending(mapAsync(async n => positive(-n), dead))],
+  'inputs of both lives': ['RIACHO_MIXED', () => merge(input, topic<string, number>('in', { key: text, value: int64 }))],
+}
+
+/** These make Streams of nothing; there is nothing to run them on. */
+const sources = { deadLetters, source: streams.source, table, topic }
+
+describe('an operator does the same in a plan and on a plain Observable', () => {
+  it.each(Object.entries(cases))('%s', async (_name, both) => {
+    const [plan, alone] = await both()
+    expect(alone).toEqual(plan)
+    expect(plan.sent.length + Number(plan.error !== undefined)).toBeGreaterThan(0)
+  })
+
+  it.each(Object.entries(planOnly))('%s exists in plans only', async (_name, [refusal, attempt]) => {
+    await expect((async () => attempt())()).rejects.toMatchObject({ code: refusal })
+  })
+
+  it('but for rows that filterTable never kept: only who knows the row before can leave their deletion out', async () => {
+    const [plan, alone] = await onTable(
+      pipe(
+        filterTable<string, number>(n => n < 0),
+        toStream(),
+      ),
+    )()
+    const rows = ({ sent }: Outcome) => sent.map(([key, value]) => [key, value])
+    expect(rows(alone)).toEqual([
+      ['b', -7],
+      ['b', null],
+    ])
+    expect(rows(plan)).toEqual([
+      ['a', null],
+      ['b', null],
+      ['a', null],
+      ['a', null],
+      ['c', null],
+      ['a', null],
+      ['b', -7],
+      ['b', null],
+    ])
+  })
+
+  it('and for null keys, which a topic between two tasks does not take', async () => {
+    const [plan, alone] = await onStream(repartition('r'))()
+    expect(alone.sent.filter(([key]) => key !== null)).toEqual(plan.sent)
+    expect(alone.sent.length - plan.sent.length).toBe(1)
+  })
+
+  it('every operator of the surface has a case, or is listed', () => {
+    const folder = join(import.meta.dirname, '../packages/streams/src/operator')
+    const operatorFiles = readdirSync(folder).filter(name => !/\.(test|fixture)\.ts$/.test(name))
+    const operators = operatorFiles.map(name => name.replace('.ts', '').replace(/-(.)/g, (_dash, letter: string) => letter.toUpperCase()))
+    const covered = new Set([...Object.keys(cases), ...Object.keys(planOnly), ...Object.keys(sources)].map(name => name.split(' ')[0]))
+    expect(operators.filter(operator => !covered.has(operator))).toEqual([])
+  })
+})
