@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { file } from '@riacho/file'
 import { sqlite } from '@riacho/sqlite'
@@ -10,7 +9,6 @@ export const defaultDirectory = '.riacho/event-processor'
 
 /** The event processor on one machine: lines of `events.txt` in, rows of `events.db` and one FIFO topic per client out. `read` may wrap the source. */
 export function embedded(directory: string, read = (lines: Source<null, unknown>) => lines): Topology {
-  mkdirSync(directory, { recursive: true })
   const path = join(directory, 'events.db')
   const lines = file({ path: join(directory, 'events.txt'), value: json<unknown>() })
   return topology(
