@@ -219,7 +219,7 @@ export class Engine {
     const { clock, commitIntervalMs, limits } = this.settings
     for (const open of [...this.#open.values()]) {
       const { task } = open
-      if (!task.dirty && task.held === 0) continue
+      if (!task.dirty && task.held === 0 && task.failure === undefined) continue
       const pressed = task.uncommitted > limits.uncommittedWritesMax || task.changelog.bufferedBytes > limits.producerBytesMax
       if (all || pressed || clock.now() - task.lastCommit >= commitIntervalMs) {
         const outcome = await this.#commit(open, limits.commitDrainMs)

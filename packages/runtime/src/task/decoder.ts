@@ -1,11 +1,21 @@
 import type { StreamRecord } from '@riacho/streams'
-import { type Emit, type Headers, noHeaders, type RecordCursor, RiachoError, reasonOf, type SourceFacts } from '@riacho/streams/engine'
+import {
+  type Emit,
+  type Headers,
+  noHeaders,
+  type Position,
+  type RecordCursor,
+  RiachoError,
+  reasonOf,
+  type SourceFacts,
+} from '@riacho/streams/engine'
 
 /** What a decoder tells its task. */
 export interface DecodeReport {
   drop(reason: 'deserialization' | 'invalid-timestamp' | 'null-value'): void
   deadLetter(topic: string, failure: { code: string; reason: string; node: string; attempts: number; firstFailure: number }): void
   now(): number
+  position(): Position | null
 }
 
 /** Stands for a value that nobody looks at. */
@@ -77,7 +87,6 @@ export class Decoder {
 
   #timed(record: { key: unknown; value: unknown; timestamp: number; headers: Headers }, offset: number): boolean {
     const facts = this.#facts
-    const place = { node: this.#label, offset }
     let timestamp: number
     try {
       timestamp = facts.timestamp === undefined ? record.timestamp : facts.timestamp(record.value, record, this.partitionTime)
@@ -85,7 +94,7 @@ export class Decoder {
       throw new RiachoError(
         'RIACHO_TIMESTAMP',
         `'${this.#label}': reading the time of the record at offset ${offset} failed: ${reasonOf(thrown)}`,
-        { cause: thrown, place },
+        { cause: thrown, place: this.#place() },
       )
     }
     if (!(timestamp >= 0)) {
@@ -98,13 +107,17 @@ export class Decoder {
         throw new RiachoError(
           'RIACHO_TIMESTAMP',
           `'${this.#label}': the record at offset ${offset} has the invalid time ${record.timestamp}: set invalidTimestamp to 'skip' or 'partitionTime', or a timestamp`,
-          { place },
+          { place: this.#place() },
         )
       }
     }
     record.timestamp = timestamp
     this.record = record
     return true
+  }
+
+  #place(): RiachoError['place'] {
+    return { node: this.#label, ...this.#report.position() }
   }
 
   #refused(thrown: unknown, offset: number): boolean {
@@ -115,7 +128,7 @@ export class Decoder {
         `'${this.#label}': the record at offset ${offset} cannot be decoded: ${reasonOf(thrown)}; mend it, or give the source an onError`,
         {
           cause: thrown,
-          place: { node: this.#label, offset },
+          place: this.#place(),
         },
       )
     }

@@ -67,9 +67,11 @@ export async function openTask(
     const { connector } = facts
     const name = connector === undefined ? topic : connector.name
     const at = { topic, partition }
-    const start = known.get(topic)?.offset ?? (connector === undefined ? ((await settings.broker.admin.offsets([at]))[0]?.start ?? 0) : 0)
+    const ends = connector === undefined ? (await settings.broker.admin.offsets([at]))[0] : undefined
+    const start = known.get(topic)?.offset ?? ends?.start ?? 0
     const decoder = new Decoder(node.label, facts, task, settings.strict, unread)
     const input = new Input(at, name, { decoder, emit: counted(emit, node.label, context.counters) }, start)
+    input.end = ends?.lastStable ?? 0
     input.partitionTime = known.get(topic)?.partitionTime ?? -1
     task.streamTime = Math.max(task.streamTime, input.partitionTime)
     task.inputs.push(input)

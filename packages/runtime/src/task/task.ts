@@ -66,8 +66,10 @@ export class EngineTask implements Task {
   /** Why the task stopped. */
   failure: unknown
   lastCommit: number
-  /** When an input was first seen empty while others waited; for `maxTaskIdleMs`. */
-  #idleSince = -1
+  /** Until when an empty input is waited for, once: forgotten when it has records again. For `maxTaskIdleMs`. */
+  readonly #idleUntil = new Map<Input, number>()
+  /** What happens now comes from no record. */
+  #punctuating = false
   readonly #parts: TaskParts
   readonly #punctuations = new Punctuations()
   readonly #order = new InputOrder<Input>()
@@ -121,10 +123,13 @@ export class EngineTask implements Task {
   /** Calls the punctuators that are due. */
   punctuate(clock: 'stream' | 'wall'): void {
     if (this.failure !== undefined) return
+    this.#punctuating = true
     try {
       if (this.#punctuations.run(clock, clock === 'stream' ? this.streamTime : this.now())) this.dirty = true
     } catch (error) {
       this.fail(error)
+    } finally {
+      this.#punctuating = false
     }
   }
 
@@ -158,6 +163,7 @@ export class EngineTask implements Task {
         this.#current = input
         if (input.load()) {
           this.#queued.add(input)
+          this.#idleUntil.delete(input)
           this.#order.offer(input)
           continue
         }
@@ -173,10 +179,15 @@ export class EngineTask implements Task {
     if (maxTaskIdleMs < 0 || this.#queued.size === this.inputs.length) return false
     if (known) return true
     if (maxTaskIdleMs === 0) return false
-    if (this.#idleSince < 0) this.#idleSince = clock.now()
-    if (clock.now() - this.#idleSince < maxTaskIdleMs) return true
-    this.#idleSince = -1
-    return false
+    const now = clock.now()
+    let wait = false
+    for (const input of this.inputs) {
+      if (this.#queued.has(input)) continue
+      const until = this.#idleUntil.get(input) ?? now + maxTaskIdleMs
+      this.#idleUntil.set(input, until)
+      if (now < until) wait = true
+    }
+    return wait
   }
 
   store<S extends Store>(spec: StoreSpec<S>): S {
@@ -297,6 +308,7 @@ export class EngineTask implements Task {
   }
 
   origin(): Origin | null {
+    if (this.#punctuating) return null
     if (this.#resumed !== null) return 'headers' in this.#resumed ? this.#resumed : null
     return this.#current?.origin() ?? null
   }
