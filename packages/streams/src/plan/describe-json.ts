@@ -74,13 +74,17 @@ function nameAll(topology: Topology): ReadonlyMap<Node, Names> {
   return new Map(topology.nodes.map(node => [node, of(node)]))
 }
 
+/** Nothing comes out of it: it ends a stream, or gathers the ends of others (routes that all end in topics). */
+const isEnd = (node: Node): boolean => node.sink !== undefined || isIdle(node)
+const isIdle = (node: Node): boolean => node.kind === 'merge' && node.parents.every(isEnd)
+
 const isMoved = (topology: Topology, node: Node): boolean => node.repartition !== undefined && !topology.unmoved.has(node)
 
 const ranks = { source: 0, processor: 1, sink: 2 } as const
 
 function nodesOf(topology: Topology, part: SubTopology, names: ReadonlyMap<Node, Names>): readonly NodeDescription[] {
   const reading = part.reads.map(node => readingHalf(topology, node, names))
-  const own = part.nodes.map(node => described(topology, node, names))
+  const own = part.nodes.filter(node => !isIdle(node)).map(node => described(topology, node, names))
   return [...reading, ...own].sort((a, b) => ranks[a.type] - ranks[b.type])
 }
 
@@ -107,8 +111,8 @@ function described(topology: Topology, node: Node, names: ReadonlyMap<Node, Name
     ...(node.async && { async: { order: topology.ordered.has(node) ? 'partition' : 'key', idempotent: node.async.idempotent } }),
     deadLetters: node.deadLetters ?? [],
     unmoved: topology.unmoved.has(node),
-    successors: moved ? [] : successorsOf(topology, node, names),
-    predecessors: node.parents.map(parent => names.get(parent)!.handing),
+    successors: moved || node.sink !== undefined ? [] : successorsOf(topology, node, names),
+    predecessors: node.parents.filter(parent => !isEnd(parent)).map(parent => names.get(parent)!.handing),
   }
 }
 

@@ -1,4 +1,6 @@
+import type { OperatorFunction } from 'rxjs'
 import { expect, it } from 'vitest'
+import type { StreamRecord } from '../contract/record.ts'
 import type { Source } from '../contract/source.ts'
 import { branch } from '../operator/branch.ts'
 import { count } from '../operator/count.ts'
@@ -13,6 +15,7 @@ import { table } from '../operator/table.ts'
 import { to } from '../operator/to.ts'
 import { toStream } from '../operator/to-stream.ts'
 import { topic } from '../operator/topic.ts'
+import { triage } from '../operator/triage.ts'
 import { json } from '../serde/json.ts'
 import { int64 } from '../serde/numbers.ts'
 import { text } from '../serde/text.ts'
@@ -146,6 +149,19 @@ it('shows a table with its store, if it has one', () => {
   )
   expect(describe(plan)).toContain('Source: clients (topics: [clients]) stores: [clients]\n      --> by-city-repartition-sink\n')
   expect(describe(topology('app', clients.pipe(toStream(), to('out'))))).toContain('Source: clients (topics: [clients])\n')
+})
+
+it('shows routes that end in topics as ends', () => {
+  const size = (cents: number) => (cents > 1000 ? 'large' : 'small')
+  const routed = (small: OperatorFunction<StreamRecord<string, number>, unknown>) =>
+    describe(topology('app', orders().pipe(triage(size, { large: to('large'), small }))))
+  expect(routed(to('small'))).not.toContain('merge')
+  expect(routed(filter(() => true))).toContain(`    Processor: triage:merge (stores: [])
+      --> none
+      <-- filter
+    Sink: large (topic: large)
+      <-- triage:large
+`)
 })
 
 it('is plain data', () => {
