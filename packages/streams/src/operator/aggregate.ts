@@ -41,7 +41,7 @@ export function aggregate<K, V, R>(
   init: () => R | null,
   add: (value: never, sum: R, record: never) => R | null,
   options: AggregateOptions<R> & { readonly window?: Windows; readonly subtract?: (value: V, sum: R) => R | null } = {},
-): OperatorFunction<any, any> {
+): unknown {
   const { subtract } = options
   const fold = add as (value: V, sum: R | null, record?: StreamRecord<K, V>) => R | null
   return aggregation<K, V, R>({

@@ -9,7 +9,7 @@ type Predicate<K, V> = (value: V, record: StreamRecord<K, V>) => boolean
 
 /** The streams of a branch by name; a type guard narrows its stream. */
 export type Branches<K, V, B> = {
-  readonly [P in keyof B]: B[P] extends (value: any, ...rest: any[]) => value is infer W ? KStream<K, W> : KStream<K, V>
+  readonly [P in keyof B]: B[P] extends (value: V, record: StreamRecord<K, V>) => value is (infer W extends V) ? KStream<K, W> : KStream<K, V>
 } & {
   readonly rest: KStream<K, V>
 }

@@ -16,7 +16,7 @@ export function count<K, V>(
   options: { readonly window: Windows },
 ): OperatorFunction<StreamRecord<K, V>, Change<Windowed<K>, number>>
 export function count<K, V>(name: string): OperatorFunction<StreamRecord<K, V> | Delta<K, V>, Change<K, number>>
-export function count<K, V>(name: string, options: { readonly window?: Windows } = {}): OperatorFunction<any, any> {
+export function count<K, V>(name: string, options: { readonly window?: Windows } = {}): unknown {
   return aggregation<K, V, number>({
     name,
     value: int64,

@@ -37,7 +37,7 @@ export function reduce<K, V>(
   name: string,
   combine: (sum: V, value: V) => V | null,
   options: ReduceOptions<V> & { readonly window?: Windows; readonly subtract?: (sum: V, value: V) => V | null } = {},
-): OperatorFunction<any, any> {
+): unknown {
   const { subtract } = options
   const add = (value: V, sum: V | null): V | null => (sum === null ? value : combine(sum, value))
   return aggregation<K, V, V>({

@@ -27,7 +27,7 @@ export interface Aggregation<K, V, R> {
 }
 
 /** Draws or runs an aggregation: by key, by window, or of a regrouped table. Throws `RIACHO_NOT_PARTITIONED`, `RIACHO_NO_SERDE`, `RIACHO_NAME`. */
-export function aggregation<K, V, R>(a: Aggregation<K, V, R>): OperatorFunction<any, any> {
+export function aggregation<K, V, R>(a: Aggregation<K, V, R>): OperatorFunction<unknown, unknown> {
   checkName(a.name, 'store')
   return (source: Observable<unknown>) => {
     const key = isStream(source) ? keyOf(source.node, a.name) : plainKey

@@ -66,7 +66,10 @@ export class Rows<V> {
   /** Writes the row of a key, which may be new. */
   set(key: Canonical, value: V, timestamp: number, epoch: number): void {
     const found = this.#slots.get(key)
-    if (found !== undefined) return this.write(found, value, timestamp, epoch)
+    if (found !== undefined) {
+      this.write(found, value, timestamp, epoch)
+      return
+    }
     const slot = this.#free.pop() ?? this.#slots.size
     if (slot >= this.#capacity) this.#grow()
     this.#slots.set(key, slot)
