@@ -105,7 +105,8 @@ export const oneWay: Rule = files => {
     const name = specifier.startsWith('@') ? `${first}/${second}` : first!
     if (target === undefined) return ours.has(name) ? [`${from.path} imports ${specifier}, which the package does not export`] : []
     const [area, other] = [areaOf(from.path), areaOf(target)]
-    const around = area !== other && specifier.startsWith('.') && !area.startsWith('test')
+    const test = area.startsWith('test') || (isTest(from.path) && other.startsWith('test'))
+    const around = area !== other && specifier.startsWith('.') && !test
     return mayUse(from, area, other) && !around ? [] : [`${from.path} may not import ${specifier}`]
   })
 }

@@ -9,6 +9,7 @@ type Predicate<K, V> = (value: V, record: StreamRecord<K, V>) => boolean
 
 /** The streams of a branch by name; a type guard narrows its stream. */
 export type Branches<K, V, B> = {
+  // biome-ignore format: without the parentheses it is another type, and no syntax
   readonly [P in keyof B]: B[P] extends (value: V, record: StreamRecord<K, V>) => value is (infer W extends V) ? KStream<K, W> : KStream<K, V>
 } & {
   readonly rest: KStream<K, V>
