@@ -31,3 +31,11 @@ it('makes no prototype of a key', () => {
   expect(value.admin).toBeUndefined()
   expect(Object.hasOwn(value, '__proto__')).toBe(true)
 })
+
+it('refuses bytes that are no UTF-8, and takes the character that would stand for them', () => {
+  const bytes = Buffer.from('{"name":"?\ufffd"}')
+  expect(serde.decode(bytes)).toEqual({ name: '?\ufffd' })
+  bytes[bytes.indexOf(63)] = 0xff
+  expect(() => serde.decode(bytes)).toThrow('no UTF-8')
+  expect(() => serde.decodeAt!(Buffer.concat([Buffer.from('{'), bytes]), 1, 1 + bytes.length)).toThrow('no UTF-8')
+})
