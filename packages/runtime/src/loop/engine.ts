@@ -317,7 +317,10 @@ export class Engine {
    */
   async #recover(open: OpenTask, known: boolean): Promise<void> {
     this.counters.recoveries++
-    await this.#closeAll([open])
+    // What cannot be closed now, such as a producer that cannot abort, is fenced when the task opens its next epoch.
+    await this.#closeAll([open]).catch((thrown: unknown) => {
+      this.settings.log({ level: 'warn', message: `closing a task that goes back failed: ${reasonOf(thrown)}`, task: open.task.id })
+    })
     const kept = known ? open.task.kept : undefined
     for (const { store } of kept?.values() ?? []) store.rollback()
     await this.#start(open.task.part, open.task.partition, kept)
