@@ -7,4 +7,5 @@ declare global {
     latin1Write(text: string, offset: number): number
   }
 }
+
 export {}

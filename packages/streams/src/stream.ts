@@ -68,7 +68,10 @@ export class Stream<T> extends Observable<T> {
     for (const operator of operators) {
       at = operator(at as Observable<never>)
       if (!isStream(at)) {
-        throw new RiachoError('RIACHO_NOT_A_PLAN', `an operator after '${this.node.label}' returned something that is not a Stream: use Riacho's operators, or rx(operator)`)
+        throw new RiachoError(
+          'RIACHO_NOT_A_PLAN',
+          `an operator after '${this.node.label}' returned something that is not a Stream: use Riacho's operators, or rx(operator)`,
+        )
       }
     }
     return at as Stream<unknown>
@@ -82,7 +85,10 @@ export class Stream<T> extends Observable<T> {
   }
 
   override subscribe(): never {
-    throw new RiachoError('RIACHO_PLAN_SUBSCRIBED', `'${this.node.label}' is a plan and holds no records: run its topology, or use the test driver`)
+    throw new RiachoError(
+      'RIACHO_PLAN_SUBSCRIBED',
+      `'${this.node.label}' is a plan and holds no records: run its topology, or use the test driver`,
+    )
   }
 
   override forEach(): never {

@@ -1,6 +1,15 @@
 import { embedded } from '@riacho/embedded'
 import { Engine, settings } from '@riacho/runtime'
-import { asOneTask, type Broker, type CommittedOffset, type Headers, type Producer, RiachoError, type Store, type Topology } from '@riacho/streams/engine'
+import {
+  asOneTask,
+  type Broker,
+  type CommittedOffset,
+  type Headers,
+  type Producer,
+  RiachoError,
+  type Store,
+  type Topology,
+} from '@riacho/streams/engine'
 import { FakeClock } from './fake-clock.ts'
 import { recorded, type SentRecord } from './recorded.ts'
 
@@ -70,7 +79,15 @@ export async function testDriver(topology: Topology, options: TestDriverOptions 
 }
 
 function externalTopics(plan: Topology): readonly string[] {
-  return [...new Set(plan.nodes.flatMap(node => [...(node.source?.topics ?? []), ...(typeof node.sink?.topic === 'string' ? [node.sink.topic] : []), ...(node.deadLetters ?? [])]))]
+  return [
+    ...new Set(
+      plan.nodes.flatMap(node => [
+        ...(node.source?.topics ?? []),
+        ...(typeof node.sink?.topic === 'string' ? [node.sink.topic] : []),
+        ...(node.deadLetters ?? []),
+      ]),
+    ),
+  ]
 }
 
 class Driver implements TestDriver {
@@ -153,7 +170,11 @@ class Driver implements TestDriver {
       await new Promise(resolve => (idle < 20 ? setImmediate(resolve) : setTimeout(resolve, 2)))
       if (settled || idle < 40) continue
       const next = this.clock.next
-      if (next === undefined && idle > 5000) throw new RiachoError('RIACHO_ASYNC_LIMIT', 'the test driver waits for asynchronous work that does not end: does its promise settle?')
+      if (next === undefined && idle > 5000)
+        throw new RiachoError(
+          'RIACHO_ASYNC_LIMIT',
+          'the test driver waits for asynchronous work that does not end: does its promise settle?',
+        )
       if (next !== undefined) this.clock.advance(next)
       idle = next === undefined ? idle : 0
     }
