@@ -35,6 +35,18 @@ export const staleMember = (group: string, memberId: string, code: 'ILLEGAL_GENE
     },
   )
 
+/** The same failure in a transaction: nothing of it is kept, and an abort makes the producer usable again. */
+export const abortable = (failure: BrokerError): BrokerError =>
+  failure.abortable
+    ? failure
+    : new BrokerError(failure.code, failure.message, {
+        retriable: failure.retriable,
+        fenced: failure.fenced,
+        abortable: true,
+        at: failure.at,
+        cause: failure,
+      })
+
 const codeOf = (thrown: unknown): string => (thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '')
 
 /** A failed write to a file of the data directory. */
@@ -44,11 +56,7 @@ export function writeFailed(path: string, cause: unknown): BrokerError {
     return new BrokerError(
       'DISK_FULL',
       `There is no room to write ${path} (${code}). Nothing of the write was kept; free some space and try again.`,
-      {
-        retriable: true,
-        abortable: true,
-        cause,
-      },
+      { cause },
     )
   return new BrokerError('IO_ERROR', `Writing ${path} failed${code === '' ? '' : ` (${code})`}. Check the data directory.`, {
     abortable: true,

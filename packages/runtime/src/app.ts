@@ -190,6 +190,7 @@ class Application implements App {
     this.#enter('PENDING_SHUTDOWN')
     try {
       await this.#betweens()
+      this.#engine.forgetStarts()
       await this.#engine.commitDue(true)
       this.#close()
       await this.#engine.close()

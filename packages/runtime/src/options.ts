@@ -1,4 +1,5 @@
 import { type Broker, type Clock, RiachoError, systemClock } from '@riacho/streams/engine'
+import type { CrashLoopOptions } from './task/crash-guard.ts'
 
 /** Options of an application. Times in milliseconds, sizes in bytes. */
 export interface AppOptions {
@@ -16,6 +17,8 @@ export interface AppOptions {
   readonly strict?: boolean
   /** Is told what happens: one call per event, never per record. */
   readonly log?: (event: AppEvent) => void
+  /** What to do with a record that kills the process again and again. Default: nothing, it is taken again at every start. */
+  readonly crashLoop?: CrashLoopOptions
   readonly limits?: Partial<Limits>
 }
 
@@ -49,7 +52,8 @@ export interface Limits {
 }
 
 /** All options, with their defaults. */
-export interface Settings extends Omit<Required<AppOptions>, 'limits'> {
+export interface Settings extends Omit<Required<AppOptions>, 'limits' | 'crashLoop'> {
+  readonly crashLoop: CrashLoopOptions | undefined
   readonly limits: Limits
   readonly exactlyOnce: boolean
 }
@@ -72,6 +76,9 @@ export function settings(options: AppOptions): Settings {
   if (guarantee !== 'at-least-once' && guarantee !== 'exactly-once') {
     throw new RiachoError('RIACHO_OPTION', `guarantee is 'at-least-once' or 'exactly-once', not '${String(guarantee)}'`)
   }
+  const startsMax = options.crashLoop?.startsMax ?? 1
+  if (!(Number.isSafeInteger(startsMax) && startsMax > 0))
+    throw new RiachoError('RIACHO_OPTION', `crashLoop.startsMax is a whole number above 0, not ${startsMax}`)
   const exactlyOnce = guarantee === 'exactly-once'
   const limits = { ...defaults, ...options.limits }
   for (const [name, limit] of Object.entries(limits)) {
@@ -91,6 +98,7 @@ export function settings(options: AppOptions): Settings {
     keepStreamTime: options.keepStreamTime ?? false,
     maxTaskIdleMs: options.maxTaskIdleMs ?? 0,
     strict: options.strict ?? false,
+    crashLoop: options.crashLoop,
     log: options.log ?? (() => {}),
     limits: Object.freeze(limits),
   })

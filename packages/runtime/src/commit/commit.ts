@@ -9,6 +9,7 @@ import {
 } from '@riacho/streams/engine'
 import type { Settings } from '../options.ts'
 import type { ConnectorReader } from '../task/connector.ts'
+import { startsMark } from '../task/crash-guard.ts'
 import type { EngineTask } from '../task/task.ts'
 
 /** What a commit needs beside its task. */
@@ -41,7 +42,7 @@ export async function commit(task: EngineTask, context: CommitContext): Promise<
   const { settings, member } = context
   await drain(task, context.drainMs, settings)
   writePositions(task, context)
-  const offsets = offsetsOf(task, settings)
+  const offsets = offsetsOf(task, settings, 0)
   if (settings.exactlyOnce) {
     await task.producer.sendOffsets(member, offsets)
     await task.producer.commit()
@@ -90,8 +91,21 @@ function writePositions(task: EngineTask, { plan, connectors }: CommitContext): 
   }
 }
 
-function offsetsOf(task: EngineTask, settings: Settings): readonly CommittedOffset[] {
+/**
+ * Counts the start of a task in its committed metadata, before it takes a record, so that a record that kills the process can be told from others. A clean stop, or the
+ * first commit after a record, forgets it.
+ */
+export async function commitStart(task: EngineTask, { settings, member }: CommitContext): Promise<void> {
+  const offsets = offsetsOf(task, settings, task.guard?.starts ?? 0)
+  if (settings.exactlyOnce) {
+    await task.producer.sendOffsets(member, offsets)
+    await task.producer.commit()
+  } else await member.commit(offsets)
+}
+
+function offsetsOf(task: EngineTask, settings: Settings, starts: number): readonly CommittedOffset[] {
   const times = new Map<string, number>()
+  if (starts > 0) times.set(startsMark, starts)
   if (settings.keepStreamTime) for (const [label, clock] of task.times) if (clock.time >= 0) times.set(label, clock.time)
   return task.inputs.map(input => {
     const metadata = encodeCommitMetadata(input.partitionTime, times)

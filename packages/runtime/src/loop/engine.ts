@@ -13,7 +13,7 @@ import {
   type Topology,
   taskCount,
 } from '@riacho/streams/engine'
-import { commit, DrainTimeout } from '../commit/commit.ts'
+import { commit, commitStart, DrainTimeout } from '../commit/commit.ts'
 import { Counters } from '../observe/counters.ts'
 import type { Settings } from '../options.ts'
 import { type OpenContext, type OpenTask, openTask } from '../task/open.ts'
@@ -109,6 +109,8 @@ export class Engine {
     const outputs = new Set(
       this.plan.nodes.flatMap(node => [...(typeof node.sink?.topic === 'string' ? [node.sink.topic] : []), ...(node.deadLetters ?? [])]),
     )
+    const { crashLoop } = this.settings
+    if (typeof crashLoop?.onError === 'object') outputs.add(crashLoop.onError.deadLetter)
     const known = await broker.admin.partitions([...external, ...outputs])
     const missing = [...external, ...outputs].filter(topic => !known.has(topic))
     if (missing.length > 0)
@@ -155,12 +157,14 @@ export class Engine {
   /** Commits and closes the tasks of these partitions; asynchronous work has until the hand-over's deadline. */
   async revoke(partitions: readonly TopicPartition[]): Promise<void> {
     const going = this.#tasksOf(partitions)
+    this.forgetStarts()
     for (const open of going) if ((await this.#commit(open, this.settings.limits.revokeDrainMs)) !== 'committed') this.counters.recoveries++
     await this.#closeAll(going)
   }
 
   /** Fetches for at most `maxWait` milliseconds and queues what came. */
   async fetch(maxWait: number): Promise<void> {
+    await this.#countStarts()
     for (const { readers } of this.#open.values()) for (const reader of readers) reader.fill()
     const { queueBytesMax } = this.settings.limits
     for (const { task } of this.#open.values()) {
@@ -194,6 +198,19 @@ export class Engine {
     return undefined
   }
 
+  async #countStarts(): Promise<void> {
+    for (const { task, readers } of this.#open.values()) {
+      if (task.guard === undefined || task.guard.counted) continue
+      await commitStart(task, { plan: this.plan, settings: this.settings, member: this.#member!, connectors: readers, drainMs: 0 })
+      task.guard.counted = true
+    }
+  }
+
+  /** Lets the next commit forget the counted starts: the stop is a clean one. */
+  forgetStarts(): void {
+    for (const { task } of this.#open.values()) if (task.guard?.counted) task.dirty = true
+  }
+
   /** Runs all tasks in turn, at most `recordsMax` records each time, until there is nothing to do or `until` (performance.now) has passed. Returns how many records were taken. */
   process(recordsMax: number, until: number): number {
     let total = 0
@@ -220,7 +237,10 @@ export class Engine {
     for (const open of [...this.#open.values()]) {
       const { task } = open
       if (!task.dirty && task.held === 0 && task.failure === undefined) continue
-      const pressed = task.uncommitted > limits.uncommittedWritesMax || task.changelog.bufferedBytes > limits.producerBytesMax
+      const pressed =
+        task.guard?.careful === true ||
+        task.uncommitted > limits.uncommittedWritesMax ||
+        task.changelog.bufferedBytes > limits.producerBytesMax
       if (all || pressed || clock.now() - task.lastCommit >= commitIntervalMs) {
         const outcome = await this.#commit(open, limits.commitDrainMs)
         if (outcome !== 'committed') await this.#recover(open, outcome === 'aborted')
@@ -292,7 +312,7 @@ export class Engine {
       await commit(task, { plan: this.plan, settings: this.settings, member: this.#member!, connectors: open.readers, drainMs: limit })
     } catch (error) {
       const known = error instanceof DrainTimeout || (this.settings.exactlyOnce && error instanceof BrokerError && error.abortable)
-      if (!known && !(error instanceof BrokerError)) throw error
+      if (!known && !(error instanceof BrokerError && (error.retriable || error.abortable || error.fenced))) throw error
       const failures = (this.#failures.get(task.id) ?? 0) + (error instanceof DrainTimeout ? 0 : 1)
       if (failures > failedCommitsMax) throw error
       this.#failures.set(task.id, failures)
@@ -305,9 +325,11 @@ export class Engine {
       return known ? 'aborted' : 'unknown'
     }
     this.#failures.delete(task.id)
+    const seconds = (performance.now() - began) / 1000
     task.lastCommit = this.settings.clock.now()
     this.counters.commits++
-    this.counters.commitSeconds += (performance.now() - began) / 1000
+    this.counters.commitSeconds += seconds
+    this.settings.log({ level: 'debug', message: 'committed', task: task.id, seconds })
     return 'committed'
   }
 

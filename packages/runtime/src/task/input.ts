@@ -89,6 +89,12 @@ export class Input {
     emit(record)
   }
 
+  /** Goes past the loaded record without handing it on. */
+  skip(): void {
+    this.#ready = false
+    this.#advance(this.#slices[0]!.cursor)
+  }
+
   where(): Position {
     return { topic: this.name, partition: this.at.partition, offset: this.#offset }
   }

@@ -15,6 +15,7 @@ import type { Settings } from '../options.ts'
 import { lastPosition, restore } from '../restore/restore.ts'
 import { compose } from './compose.ts'
 import { ConnectorReader } from './connector.ts'
+import { CrashGuard, startsMark } from './crash-guard.ts'
 import { Decoder } from './decoder.ts'
 import { Input } from './input.ts'
 import type { KeptStore } from './kept-store.ts'
@@ -57,7 +58,10 @@ export async function openTask(
   const known = new Map(committed.map(offset => [offset.topic, { offset: offset.offset, ...decodeCommitMetadata(offset.metadata) }]))
   const times = new Map<string, number>()
   for (const { times: kept } of known.values()) for (const [label, time] of kept) times.set(label, Math.max(time, times.get(label) ?? -1))
-  const task = new EngineTask({ ...context, part, partition, ...producers, times, kept })
+  const starts = times.get(startsMark) ?? 0
+  times.delete(startsMark)
+  const guard = settings.crashLoop && new CrashGuard(settings.crashLoop, starts)
+  const task = new EngineTask({ ...context, part, partition, ...producers, times, kept, guard })
   const entrances = compose(plan, part, task)
   const restored = kept === undefined ? await restore(task, plan, settings) : 0
   if (restored > 0) settings.log({ level: 'info', message: 'state restored', task: task.id, records: restored })

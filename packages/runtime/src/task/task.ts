@@ -21,6 +21,7 @@ import {
 } from '@riacho/streams/engine'
 import type { Counters } from '../observe/counters.ts'
 import type { Settings } from '../options.ts'
+import type { CrashGuard } from './crash-guard.ts'
 import type { Input } from './input.ts'
 import { type KeptStore, keptStore } from './kept-store.ts'
 import { InputOrder } from './priority-queue.ts'
@@ -43,6 +44,7 @@ export interface TaskParts {
   readonly times: ReadonlyMap<string, number>
   /** Stores of the task whose place this one takes, put back to the last commit. */
   readonly kept?: ReadonlyMap<string, KeptStore> | undefined
+  readonly guard?: CrashGuard | undefined
   /** Wakes the loop. */
   wake(): void
 }
@@ -54,6 +56,7 @@ export class EngineTask implements Task {
   readonly partition: number
   readonly producer: Producer
   readonly changelog: Producer
+  readonly guard: CrashGuard | undefined
   readonly stages: Held[] = []
   readonly stores = new Map<string, Store>()
   /** The same stores with their hands, for the task that takes this one's place. */
@@ -84,6 +87,7 @@ export class EngineTask implements Task {
     this.id = `${parts.part.index}_${parts.partition}`
     this.producer = parts.producer
     this.changelog = parts.changelog
+    this.guard = parts.guard
     this.lastCommit = parts.settings.clock.now()
   }
 
@@ -111,11 +115,13 @@ export class EngineTask implements Task {
     if (this.failure !== undefined) return 0
     let taken = 0
     try {
-      taken = this.#take(recordsMax, until)
+      if (this.guard?.careful) taken = this.dirty || this.held > 0 ? 0 : this.#take(1, until)
+      else taken = this.#take(recordsMax, until)
     } catch (error) {
       this.fail(error)
     }
     if (taken > 0) this.dirty = true
+    if (taken > 0) this.guard?.took()
     this.#parts.counters.recordsIn += taken
     return taken
   }
@@ -143,7 +149,8 @@ export class EngineTask implements Task {
       const slice = this.inputs.length === 1 ? Math.min(recordsMax - taken, 64) : 1
       for (let i = 0; i < slice && input.load(); i++) {
         if (input.headTime > this.streamTime) this.streamTime = input.headTime
-        input.take()
+        if (this.guard?.suspects) this.#putAside(input, this.guard)
+        else input.take()
         taken++
         if (this.stages.length > 0 && this.stages.some(stage => stage.full)) break
       }
@@ -151,6 +158,31 @@ export class EngineTask implements Task {
       if (performance.now() >= until) break
     }
     return taken
+  }
+
+  /** The first record of a task that has died at it too often. */
+  #putAside(input: Input, guard: CrashGuard): void {
+    guard.suspects = false
+    const { topic, partition, offset } = input.where()
+    const reason = `the process died ${guard.starts - 1} times in a row when it took this record`
+    const { onError } = guard.options
+    if (onError === 'fail') {
+      throw new RiachoError(
+        'RIACHO_CRASH_LOOP',
+        `${reason}, ${topic}-${partition} offset ${offset}: mend what kills it, or give crashLoop a dead letter topic`,
+        {
+          place: { topic, partition, offset },
+        },
+      )
+    }
+    this.deadLetter(onError.deadLetter, {
+      code: 'RIACHO_CRASH_LOOP',
+      reason,
+      node: topic,
+      attempts: guard.starts - 1,
+      firstFailure: this.now(),
+    })
+    input.skip()
   }
 
   /** The input whose head goes first, or undefined when there is none, or when an empty one should be waited for. */

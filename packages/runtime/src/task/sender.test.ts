@@ -1,0 +1,61 @@
+import { embedded } from '@riacho/embedded'
+import { count, mapValues, rekey, repartition, text, to, topic, topology, toStream } from '@riacho/streams'
+import { partitionOf } from '@riacho/streams/engine'
+import { expect, it } from 'vitest'
+import { app } from '../app.ts'
+import { joined, read, take, write } from '../trial.fixture.ts'
+
+const source = topic('in', { key: text, value: text })
+
+async function laid(partitions: number) {
+  const broker = await embedded({ poisonLoans: true })
+  await broker.admin.createTopics(['in', 'out', 'dead'].map(name => ({ name, partitions })))
+  return broker
+}
+
+it('a repartition moves each record to its key’s partition and drops null keys', async () => {
+  const broker = await laid(3)
+  const words = source.pipe(
+    rekey('word', value => (value === '' ? null : value) as string),
+    count('words'),
+    toStream(),
+    to('out'),
+  )
+  const given = ['red', 'blue', '', 'red', 'green', '', 'blue', 'red']
+  await write(broker, 'in', ...given.map((value, i) => ({ key: 'k', value, partition: i % 3, at: i })))
+  const running = app(topology('moved', words), { broker, guarantee: 'exactly-once' })
+  await running.start()
+  await running.untilEnd()
+  const { dropped } = running.metrics()
+  await running.stop()
+  const moved = await read(broker, 'moved-word-repartition')
+  expect(moved.map(row => row.key).sort()).toEqual(given.filter(value => value !== '').sort())
+  for (const row of moved) expect(row.partition).toBe(partitionOf(Buffer.from(row.key!), 3))
+  const counts = new Map((await read(broker, 'out')).map(row => [row.key, Buffer.from(row.value!).at(-1)]))
+  expect([Object.fromEntries(counts), dropped]).toEqual([{ red: 3, blue: 2, green: 1 }, {}])
+})
+
+it('null keys go to partitions in turn, keys to their own', async () => {
+  const broker = await laid(3)
+  await write(broker, 'in', ...Array.from({ length: 9 }, (_, i) => ({ key: i < 6 ? null : 'same', value: String(i) })))
+  const engine = await joined(topology('turns', source.pipe(to('out'))), { broker })
+  await take(engine)
+  await engine.commitDue(true)
+  const rows = await read(broker, 'out')
+  expect([0, 1, 2].map(partition => rows.filter(row => row.partition === partition && row.key === null).length)).toEqual([2, 2, 2])
+  expect(new Set(rows.filter(row => row.key === 'same').map(row => row.partition)).size).toBe(1)
+  await engine.close()
+})
+
+it('a chosen partition that does not exist, and a value that its serde refuses, stop the task with the reason', async () => {
+  const broker = await laid(2)
+  await write(broker, 'in', { key: 'k', value: 'v' })
+  const wrong = repartition<string, string>('wrong', { partitions: 2 })
+  const far = await joined(topology('far', source.pipe(wrong, to('out', { partition: () => 2 }))), { broker })
+  await expect(take(far)).rejects.toMatchObject({ code: 'RIACHO_OPTION' })
+  await far.close()
+  const broken = mapValues<string, string, string>(() => 5 as never)
+  const refused = await joined(topology('refused', source.pipe(broken, to('out', { value: text }))), { broker })
+  await expect(take(refused)).rejects.toMatchObject({ code: 'RIACHO_ENCODE', place: { topic: 'out' } })
+  await refused.close()
+})
