@@ -1,5 +1,5 @@
 import { embedded } from '@riacho/embedded'
-import { count, mapValues, rekey, repartition, text, to, topic, topology, toStream } from '@riacho/streams'
+import { count, mapValues, rekey, text, to, topic, topology, toStream } from '@riacho/streams'
 import { partitionOf } from '@riacho/streams/engine'
 import { expect, it } from 'vitest'
 import { app } from '../app.ts'
@@ -50,8 +50,7 @@ it('null keys go to partitions in turn, keys to their own', async () => {
 it('a chosen partition that does not exist, and a value that its serde refuses, stop the task with the reason', async () => {
   const broker = await laid(2)
   await write(broker, 'in', { key: 'k', value: 'v' })
-  const wrong = repartition<string, string>('wrong', { partitions: 2 })
-  const far = await joined(topology('far', source.pipe(wrong, to('out', { partition: () => 2 }))), { broker })
+  const far = await joined(topology('far', source.pipe(to('out', { partition: () => 2 }))), { broker })
   await expect(take(far)).rejects.toMatchObject({ code: 'RIACHO_OPTION' })
   await far.close()
   const broken = mapValues<string, string, string>(() => 5 as never)
