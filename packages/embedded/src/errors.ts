@@ -43,6 +43,7 @@ export const abortable = (failure: BrokerError): BrokerError =>
         retriable: failure.retriable,
         fenced: failure.fenced,
         abortable: true,
+        fatal: failure.fatal,
         at: failure.at,
         cause: failure,
       })
@@ -56,7 +57,7 @@ export function writeFailed(path: string, cause: unknown): BrokerError {
     return new BrokerError(
       'DISK_FULL',
       `There is no room to write ${path} (${code}). Nothing of the write was kept; free some space and try again.`,
-      { cause },
+      { fatal: true, cause },
     )
   return new BrokerError('IO_ERROR', `Writing ${path} failed${code === '' ? '' : ` (${code})`}. Check the data directory.`, {
     abortable: true,

@@ -311,6 +311,7 @@ export class Engine {
     try {
       await commit(task, { plan: this.plan, settings: this.settings, member: this.#member!, connectors: open.readers, drainMs: limit })
     } catch (error) {
+      if (error instanceof BrokerError && error.fatal) throw error
       const known = error instanceof DrainTimeout || (this.settings.exactlyOnce && error instanceof BrokerError && error.abortable)
       if (!known && !(error instanceof BrokerError && (error.retriable || error.abortable || error.fenced))) throw error
       const failures = (this.#failures.get(task.id) ?? 0) + (error instanceof DrainTimeout ? 0 : 1)

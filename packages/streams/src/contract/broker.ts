@@ -33,18 +33,28 @@ export class BrokerError extends Error {
   readonly fenced: boolean
   /** The transaction must be aborted; the producer stays usable. */
   readonly abortable: boolean
+  /** Trying again cannot help before somebody mends the cause. */
+  readonly fatal: boolean
   /** The partition that it is about, if it is about one: `poll` says so which one is out of range. */
   readonly at: TopicPartition | undefined
   constructor(
     code: string,
     message: string,
-    is: { retriable?: boolean; fenced?: boolean; abortable?: boolean; at?: TopicPartition | undefined; cause?: unknown } = {},
+    is: {
+      retriable?: boolean
+      fenced?: boolean
+      abortable?: boolean
+      fatal?: boolean
+      at?: TopicPartition | undefined
+      cause?: unknown
+    } = {},
   ) {
     super(message, { cause: is.cause })
     this.code = code
     this.retriable = is.retriable ?? false
     this.fenced = is.fenced ?? false
     this.abortable = is.abortable ?? false
+    this.fatal = is.fatal ?? false
     this.at = is.at
   }
 }
