@@ -2,7 +2,6 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { configure, explained, type Running, run, type Settings } from 'riacho'
-import { defaultDirectory, embedded } from './embedded.ts'
 import { writeEvents } from './generate.ts'
 import { paced } from './paced.ts'
 import { drawing, lagOf, refreshing, statusLine, stored, summary } from './show.ts'
@@ -26,10 +25,10 @@ function options() {
 }
 
 /** Our defaults are weaker than the environment; a quiet log leaves the terminal to the status. */
-const settingsOf = (flags: { dataDir: string | undefined; httpPort: string | undefined }): Settings =>
+const settingsOf = (flags: { dataDir: string | undefined; httpPort: string | undefined }, directory: string): Settings =>
   configure({
     environment: {
-      RIACHO_DATA_DIR: defaultDirectory,
+      RIACHO_DATA_DIR: directory,
       RIACHO_GUARANTEE: 'exactly-once',
       RIACHO_KEEP_STREAM_TIME: 'true',
       RIACHO_LOG_LEVEL: 'warn',
@@ -50,19 +49,18 @@ function introduce({ settings, url, directory }: Running, plan: readonly string[
   console.log(lines.join('\n'))
 }
 
-function hints(directory: string): string {
+function hints(directory: string, again: string): string {
   const event = { uid: 'mine', context: 'monitoramento', event_type: 'INSERT', client: 'Client_A', created_at: new Date().toISOString() }
-  const place = directory === defaultDirectory ? '' : ` -- --data-dir '${directory}'`
   return [
     'Try, in another terminal:',
     `  echo '${JSON.stringify(event)}' >> '${join(directory, 'events.txt')}'`,
     `  npx riacho consume events-invalid --from-beginning --max 1 --data-dir '${directory}'`,
-    `  kill -9 ${process.pid} && npm start${place}`,
+    `  kill -9 ${process.pid} && ${again}`,
   ].join('\n')
 }
 
 /** Shows the status once a second, and the hints when all lines have been processed. Returns what ends it. */
-function watch({ app, directory }: Running): () => void {
+function watch({ app, directory }: Running, again: string): () => void {
   const line = refreshing(text => process.stdout.write(text), process.stdout.isTTY === true)
   let hinted = false
   const timer = setInterval(() => {
@@ -71,7 +69,7 @@ function watch({ app, directory }: Running): () => void {
     if (hinted || lagOf(metrics) !== 0) return
     hinted = true
     line.end()
-    console.log(hints(directory))
+    console.log(hints(directory, again))
   }, refresh)
   return () => {
     clearInterval(timer)
@@ -81,7 +79,9 @@ function watch({ app, directory }: Running): () => void {
 
 async function start(): Promise<void> {
   const { untilEnd, rate, ...flags } = options()
-  const settings = settingsOf(flags)
+  // Imported here, so that what it refuses, such as a schema file, is told like any other error.
+  const { defaultDirectory, embedded } = await import('./embedded.ts')
+  const settings = settingsOf(flags, defaultDirectory)
   const directory = settings.dataDir!
   const events = join(directory, 'events.txt')
   const isNew = !existsSync(events)
@@ -93,7 +93,7 @@ async function start(): Promise<void> {
   const onRunning = (now: Running): void => {
     running = now
     introduce(now, drawing(topology), `${events}${isNew ? `, ${eventsGenerated.toLocaleString('en')} generated` : ''}`)
-    if (!untilEnd) unwatch = watch(now)
+    if (!untilEnd) unwatch = watch(now, directory === defaultDirectory ? 'npm start' : `npm start -- --data-dir '${directory}'`)
   }
   try {
     await run(topology, { settings, untilEnd, onRunning })
