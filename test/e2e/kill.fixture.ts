@@ -72,19 +72,6 @@ export async function running(started: Started): Promise<Started> {
   return started
 }
 
-/** Milliseconds of a slowed run that nobody kills, from the moment at which it runs to its end. */
-export async function slowedDuration({ events, rate, seed }: Omit<KillPlan, 'after'>): Promise<number> {
-  const directory = eventsDirectory(events, seed)
-  try {
-    const run = await running(example(directory, '--until-end', '--rate', String(rate)))
-    const began = performance.now()
-    ended(await run.ended)
-    return performance.now() - began
-  } finally {
-    removeEvents(directory)
-  }
-}
-
 /** Starts slowed, kills with SIGKILL, starts again to the end, and compares everything with the recomputation. */
 export async function killRun({ events, rate, after, seed }: KillPlan): Promise<KillResult> {
   const directory = eventsDirectory(events, seed)
