@@ -109,6 +109,8 @@ export class LogBroker implements EmbeddedBroker {
     this.transactions.close()
     for (const group of this.#groups.values()) group.close()
     for (const fetcher of [...this.#fetchers]) fetcher.close()
+    // Another process may have the directory next: nothing may be written there any more.
+    for (const producer of [...this.#producers]) void producer.close()
     this.#storage.close()
   }
 

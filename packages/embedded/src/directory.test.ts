@@ -220,6 +220,21 @@ describe('a directory', () => {
     await (await embedded({ directory })).close()
   })
 
+  it('is not written to by a producer of a broker that is closed', async () => {
+    const directory = temporary()
+    const broker = await embedded({ directory })
+    const producer = await broker.producer({})
+    producer.partition(t0).append(1, null, 'a')
+    await producer.flush()
+    producer.partition(t0).append(1, null, 'b')
+    await broker.close()
+    const next = await embedded({ directory })
+    expect((await failure(producer.flush())).code).toBe('CLOSED')
+    await write(next, t0, [[null, 'c']])
+    expect((await read(next, t0)).map(([, value]) => value)).toEqual(['a', 'c'])
+    await next.close()
+  })
+
   it('can be looked at while another broker writes to it', async () => {
     const directory = temporary()
     const broker = await embedded({ directory, segmentBytesMax: 300 })

@@ -86,9 +86,16 @@ describe('time', () => {
     await settle()
     const producer = await broker.producer({ transactionalId: 'x', transactionTimeout: 900_000 })
     await producer.sendOffsets(member, [{ ...t0, offset: 1 }])
-    const asked = failure(broker.admin.committed('g', [t0]))
+    const stableMax = 30_000
+    let answered = false
+    const asked = failure(broker.admin.committed('g', [t0])).finally(() => {
+      answered = true
+    })
     await settle()
-    clock.advance(30_000)
+    clock.advance(stableMax - 1)
+    await settle()
+    expect(answered).toBe(false)
+    clock.advance(1)
     expect(await asked).toMatchObject({ code: 'UNSTABLE_OFFSET_COMMIT', retriable: true })
     await broker.close()
   })
@@ -114,7 +121,8 @@ describe('time', () => {
 })
 
 describe('a member that does not give partitions up', () => {
-  const stuck = async (revoked: () => Promise<void>, patience: number) => {
+  const revokeMax = 60_000
+  const stuck = async (revoked: () => Promise<void>, patience: number, code: string) => {
     const clock = new FakeClock()
     const broker = await embedded({ clock, partitionsDefault: 2 })
     const lost: BrokerError[] = []
@@ -139,9 +147,14 @@ describe('a member that does not give partitions up', () => {
       },
     )
     await settle()
-    clock.advance(patience)
-    await settle()
-    expect(lost).toMatchObject([{ fenced: true }])
+    if (patience > 0) {
+      clock.advance(patience - 1)
+      await settle()
+      expect([lost, newcomer]).toEqual([[], 0])
+      clock.advance(1)
+      await settle()
+    }
+    expect(lost).toMatchObject([{ code, fenced: true }])
     expect(newcomer).toBe(2)
     const out = await broker.producer({ transactionalId: 'x' })
     expect((await failure(out.sendOffsets(before, [{ ...t0, offset: 1 }]))).fenced).toBe(true)
@@ -155,9 +168,9 @@ describe('a member that does not give partitions up', () => {
     await broker.close()
   }
 
-  it('is lost after a minute, and joins again under another id', () => stuck(() => new Promise(() => {}), 60_000))
+  it('is lost after a minute, and joins again under another id', () => stuck(() => new Promise(() => {}), revokeMax, 'REBALANCE_TIMEOUT'))
 
-  it('is lost at once when it fails', () => stuck(() => Promise.reject(new Error('no')), 0))
+  it('is lost at once when it fails', () => stuck(() => Promise.reject(new Error('no')), 0, 'REVOKE_FAILED'))
 })
 
 describe('what cannot be', () => {
@@ -188,8 +201,33 @@ describe('what cannot be', () => {
     expect((await failure(broker.producer({ transactionalId: 'x', transactionTimeout: 0 }))).code).toBe('INVALID_TRANSACTION_TIMEOUT')
     expect((await failure(broker.admin.createTopics([{ name: 'u', partitions: 0 }]))).code).toBe('INVALID_PARTITIONS')
     expect((await failure(broker.admin.deleteRecords([{ ...t0, offset: 9 }]))).code).toBe('OFFSET_OUT_OF_RANGE')
+    producer.partition(t0).append(1, null, 'too late')
     await broker.close()
     expect((await failure(broker.admin.partitions(['t']))).code).toBe('CLOSED')
     expect((await failure(broker.producer({}))).code).toBe('CLOSED')
+    expect((await failure(producer.flush())).code).toBe('CLOSED')
+  })
+
+  it('breaks the transaction in which it was tried: everything is refused until the abort', async () => {
+    const broker = await embedded()
+    const member = await broker.join({ group: 'g', topics: ['t'] }, { assigned: async () => {}, revoked: async () => {}, lost: () => {} })
+    await settle()
+    const producer = await broker.producer({ transactionalId: 'x' })
+    const broken = { code: 'UNKNOWN_TOPIC_OR_PARTITION', abortable: true, fenced: false, at: { topic: 't', partition: 3 } }
+    producer.partition(t0).append(1, null, 'no')
+    producer.partition({ topic: 't', partition: 3 }).append(1, null, 'nowhere')
+    expect(await failure(producer.flush())).toMatchObject(broken)
+    producer.partition(t0).append(1, null, 'no')
+    expect(await failure(producer.flush())).toMatchObject(broken)
+    expect(await failure(producer.sendOffsets(member, [{ ...t0, offset: 1 }]))).toMatchObject(broken)
+    expect(await failure(producer.commit())).toMatchObject(broken)
+    await producer.abort()
+    producer.partition(t0).append(1, null, 'yes')
+    await producer.commit()
+    const slice = await firstSlice(broker, t0)
+    const cursor = slice.cursor()
+    expect(cursor.next() && cursor.valueFrame.toString('utf8', cursor.valueStart, cursor.valueEnd)).toBe('yes')
+    expect(cursor.next()).toBe(false)
+    await broker.close()
   })
 })

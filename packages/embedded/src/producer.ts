@@ -10,7 +10,7 @@ import {
   type ProducerOptions,
   type TopicPartition,
 } from '@riacho/streams/engine'
-import { closed, nameOf } from './errors.ts'
+import { abortable, closed, nameOf } from './errors.ts'
 import type { PartitionLog } from './log.ts'
 import type { Transaction, Transactions } from './transaction.ts'
 
@@ -69,10 +69,16 @@ export class LogProducer implements Producer {
 
   async sendOffsets(member: Membership, offsets: readonly CommittedOffset[]): Promise<void> {
     const transaction = this.#inTransaction()
-    this.#home.checkMember(member)
-    this.#home.checkOffsets(offsets)
     this.#home.transactions.begin(transaction)
     if (transaction.failed !== undefined) throw transaction.failed
+    try {
+      this.#home.checkMember(member)
+      this.#home.checkOffsets(offsets)
+    } catch (thrown) {
+      // A commit without these offsets would be half a transaction.
+      if (thrown instanceof BrokerError) transaction.failed = abortable(thrown)
+      throw transaction.failed ?? thrown
+    }
     const held = transaction.offsets.get(member.group) ?? []
     transaction.offsets.set(member.group, [...held, ...offsets.map(copyOf)])
   }
@@ -108,17 +114,24 @@ export class LogProducer implements Producer {
   write(writer: Writer): void {
     const transaction = this.#transaction
     const refused = this.#closed ? closed('producer') : (transaction?.fenced ?? transaction?.failed)
+    const failure = refused ?? this.#append(writer)
+    if (failure === undefined) return
+    writer.drop()
+    this.#failure ??= failure
+    if (transaction !== undefined) transaction.failed ??= failure
+  }
+
+  #append(writer: Writer): BrokerError | undefined {
+    const transaction = this.#transaction
     const log = writer.log
     try {
-      if (refused !== undefined) throw refused
       if (log instanceof BrokerError) throw log
       transaction?.logs.add(log)
       while (writer.bytes > 0) log.append(writer.finish(this.#producerId, transaction?.epoch ?? 0, transaction !== undefined, log.checked))
+      return undefined
     } catch (thrown) {
       if (!(thrown instanceof BrokerError)) throw thrown
-      writer.drop()
-      this.#failure ??= thrown
-      if (transaction !== undefined) transaction.failed ??= thrown
+      return transaction === undefined ? thrown : abortable(thrown)
     }
   }
 

@@ -12,24 +12,29 @@ export class PartitionBatches implements PartitionWriter, TopicPartition {
   bytes = 0
   /** Closed batches, and the open one if there is one. */
   readonly #batches: BatchEncoder[] = []
+  /** How many of them, from the oldest, may be sent. */
+  #due = 0
   #open: BatchEncoder | undefined
   readonly #batchBytesMax: number
-  readonly #closed: () => void
+  readonly #full: (() => void) | undefined
 
-  /** `closed` is called when a batch is full. */
-  constructor(at: TopicPartition, batchBytesMax: number, closed: () => void) {
+  /** `full` is called when a full batch may be sent. Without it, full batches wait for {@link PartitionBatches.close} too. */
+  constructor(at: TopicPartition, batchBytesMax: number, full: (() => void) | undefined) {
     this.topic = at.topic
     this.partition = at.partition
     this.#batchBytesMax = batchBytesMax
-    this.#closed = closed
+    this.#full = full
   }
 
   append(timestamp: number, key: Bytes, value: Bytes, headers?: Headers): void {
     const estimate = (key?.length ?? 0) + (value?.length ?? 0)
     // Closed before the record that would make it too large, so that only a record that is too large by itself can be refused.
     if (this.#open !== undefined && this.#open.size + estimate > this.#batchBytesMax) {
-      this.close()
-      this.#closed()
+      this.#open = undefined
+      if (this.#full !== undefined) {
+        this.close()
+        this.#full()
+      }
     }
     this.#open ??= this.#begin()
     const before = this.#open.size
@@ -37,16 +42,17 @@ export class PartitionBatches implements PartitionWriter, TopicPartition {
     this.bytes += this.#open.size - before
   }
 
-  /** Makes what is open ready to be sent. */
+  /** Makes everything that is here ready to be sent. */
   close(): void {
     this.#open = undefined
+    this.#due = this.#batches.length
   }
 
-  /** The oldest closed batch; taken from here. */
+  /** The oldest batch that may be sent; taken from here. */
   take(): BatchEncoder | undefined {
-    const first = this.#batches[0]
-    if (first === undefined || first === this.#open) return undefined
-    this.#batches.shift()
+    if (this.#due === 0) return undefined
+    this.#due--
+    const first = this.#batches.shift()!
     this.bytes -= first.size
     return first
   }
@@ -54,6 +60,7 @@ export class PartitionBatches implements PartitionWriter, TopicPartition {
   /** Throws everything away. */
   discard(): void {
     this.#batches.length = 0
+    this.#due = 0
     this.#open = undefined
     this.bytes = 0
   }

@@ -36,6 +36,8 @@ export class KafkaMembership implements Membership {
   readonly #options: GroupOptions
   readonly #on: GroupCallbacks
   #owned: readonly TopicPartition[] = []
+  /** It has had its first assignment since it joined. */
+  #told = false
   #rejoining = false
   #left = false
 
@@ -137,7 +139,8 @@ export class KafkaMembership implements Membership {
     rebalancing.catch(() => {}) // It may fail while a callback is awaited; whoever awaits it still sees that.
     if (revoked.length > 0) await this.#on.revoked(revoked)
     this.#owned = without(this.#owned, revoked)
-    if (added.length > 0 && !this.#left) {
+    if ((added.length > 0 || !this.#told) && !this.#left) {
+      this.#told = true
       this.#owned = [...this.#owned, ...added]
       await this.#on.assigned(added)
     }
@@ -184,6 +187,7 @@ export class KafkaMembership implements Membership {
     if (failure.fenced || !failure.retriable) {
       const lost = this.#owned
       this.#owned = []
+      this.#told = false
       this.memberId = ''
       this.generation = -1
       if (lost.length > 0) this.#on.lost(lost, failure)

@@ -40,7 +40,7 @@ export class KafkaProducer implements Producer {
     this.#link = link
     this.#options = options
     this.#identity = identity
-    this.#sender = new Sender(link, identity, options.batchBytesMax ?? 256 << 10)
+    this.#sender = new Sender(link, identity, options.batchBytesMax ?? 256 << 10, options.holdUntilFlush ?? false)
   }
 
   /** Asks for an identity: with a transactional id it is a newer epoch of the same one, and what was open is aborted first. */

@@ -33,16 +33,19 @@ export class Sender {
   unsure = false
   readonly #link: Link
   readonly #batchBytesMax: number
+  readonly #hold: boolean
   readonly #partitions = new Map<string, PartitionBatches>()
   #identity: Identity
   #running: Promise<void> | undefined
   #onTheWay = 0
   #failure: BrokerError | undefined
 
-  constructor(link: Link, identity: Identity, batchBytesMax: number) {
+  /** `hold`: full batches wait for the next flush too. */
+  constructor(link: Link, identity: Identity, batchBytesMax: number, hold: boolean) {
     this.#link = link
     this.#identity = identity
     this.#batchBytesMax = batchBytesMax
+    this.#hold = hold
   }
 
   get bufferedBytes(): number {
@@ -55,7 +58,7 @@ export class Sender {
     const key = `${at.topic}/${at.partition}`
     let batches = this.#partitions.get(key)
     if (batches === undefined) {
-      batches = new PartitionBatches(at, this.#batchBytesMax, () => void this.#run())
+      batches = new PartitionBatches(at, this.#batchBytesMax, this.#hold ? undefined : () => void this.#run())
       this.#partitions.set(key, batches)
     }
     return batches

@@ -161,6 +161,38 @@ describe('record batches', () => {
     expect(seen(encoder.finish(-1, -1, -1, false, { crc: true })).map(one => one.timestamp)).toEqual([7, 8])
   })
 
+  it('refuse a record that may need more bytes than the limit, and are as they were', () => {
+    const overhead = 36
+    const lengthMax = 1000
+    const encoder = new BatchEncoder(4096, lengthMax)
+    const refused: readonly Row[] = [
+      row(new Uint8Array(lengthMax - overhead + 1), 99),
+      row('x'.repeat((lengthMax - overhead) / 3 + 1), 99),
+      row('x'.repeat(200), 99, 'x'.repeat(200)),
+      row('x', 99, null, [['name', new Uint8Array(lengthMax)]]),
+    ]
+    const written = [row('first', 1), row(new Uint8Array(lengthMax - overhead), 2)]
+    for (const one of written) {
+      for (const { timestamp, key, value, headers } of refused)
+        expect(() => encoder.append(timestamp, key, value, headers)).toThrow(/RIACHO_ENCODE.* limit is 1000/)
+      encoder.append(one.timestamp, one.key, one.value)
+    }
+    const { size } = encoder
+    for (const { timestamp, key, value, headers } of refused)
+      expect(() => encoder.append(timestamp, key, value, headers)).toThrow('RIACHO_ENCODE')
+    expect(encoder.size).toBe(size)
+    const batch = encoder.finish(-1, -1, -1, false, { crc: true })
+    expect(seen(batch)).toEqual(plain(written))
+    expect(Number(batch.readBigInt64BE(batchField.maxTimestamp))).toBe(2)
+  })
+
+  it('take no record above 1 GiB, which is the limit unless another is given', () => {
+    // Its memory is never touched: it is refused before a byte is copied.
+    const large = new Uint8Array(2 ** 30)
+    expect(() => new BatchEncoder().append(1, null, large)).toThrow('RIACHO_ENCODE')
+    expect(() => new BatchEncoder().append(1, null, large.subarray(0, 1000))).not.toThrow()
+  })
+
   it('use their buffer again, unless it is given away', () => {
     const encoder = new BatchEncoder()
     encoder.append(1, null, 'one')

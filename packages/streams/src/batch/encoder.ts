@@ -7,7 +7,6 @@ import { batchAttribute, batchField, headerBytes, lengthOverhead, writeLong } fr
 const recordOverhead = 5 + 1 + 10 + 5 + 5 + 5 + 5
 /** Up to this many characters a loop beats the call into the engine that writes a string (measured: 12 on Node 24). */
 const shortString = 12
-const lengthMax = 2 ** 30
 
 /** How {@link BatchEncoder.finish} ends a batch. */
 export interface FinishOptions {
@@ -26,10 +25,12 @@ export class BatchEncoder {
   #baseTimestamp = 0
   #maxTimestamp = 0
   #nextDelta = 0
+  readonly #lengthMax: number
 
-  /** `capacity`: bytes to start with. */
-  constructor(capacity = 4096) {
+  /** `capacity`: bytes to start with. `lengthMax`: most bytes that one record may need. */
+  constructor(capacity = 4096, lengthMax = 2 ** 30) {
     this.#buffer = Buffer.allocUnsafeSlow(Math.max(capacity, headerBytes))
+    this.#lengthMax = lengthMax
   }
 
   /** Bytes of the open batch, with its header. */
@@ -37,8 +38,17 @@ export class BatchEncoder {
     return this.#p
   }
 
-  /** Adds a record. Strings are written as UTF-8. Throws RIACHO_TIMESTAMP for a timestamp that is no safe integer, RIACHO_ENCODE for a record above 1 GiB. */
+  /**
+   * Adds a record. Strings are written as UTF-8, and count with three bytes a UTF-16 unit until they are. Throws RIACHO_TIMESTAMP for a
+   * timestamp that is no safe integer, RIACHO_ENCODE for a record that may need more than the limit; the batch is then as it was.
+   */
   append(timestamp: number, key: string | Uint8Array | null, value: string | Uint8Array | null, headers: Headers = noHeaders): void {
+    // What is reserved and not used costs nothing.
+    let room = recordOverhead
+    if (key !== null) room += typeof key === 'string' ? key.length * 3 : key.length
+    if (value !== null) room += typeof value === 'string' ? value.length * 3 : value.length
+    if (headers.length > 0) room += headersRoom(headers)
+    if (room > this.#lengthMax) throw tooLong(room, this.#lengthMax)
     let delta = 0
     if (this.count === 0) {
       if (!Number.isSafeInteger(timestamp)) throw badTimestamp(timestamp)
@@ -48,11 +58,6 @@ export class BatchEncoder {
       if ((delta | 0) !== delta && !Number.isSafeInteger(timestamp)) throw badTimestamp(timestamp)
       if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp
     }
-    // Strings take at most three bytes a UTF-16 unit; what is reserved and not used costs nothing.
-    let room = recordOverhead
-    if (key !== null) room += typeof key === 'string' ? key.length * 3 : key.length
-    if (value !== null) room += typeof value === 'string' ? value.length * 3 : value.length
-    if (headers.length > 0) room += headersRoom(headers)
     if (this.#p + room > this.#buffer.length) this.#grow(room)
 
     const start = this.#p
@@ -98,13 +103,7 @@ export class BatchEncoder {
   }
 
   #grow(room: number): void {
-    const needed = this.#p + room
-    if (room > lengthMax)
-      throw new RiachoError(
-        'RIACHO_ENCODE',
-        `A record may need ${room} bytes; the limit is 1 GiB. Split it, or store it elsewhere and send a reference.`,
-      )
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2))
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.#p + room, this.#buffer.length * 2))
     this.#buffer.copy(larger, 0, 0, this.#p)
     this.#buffer = larger
   }
@@ -250,6 +249,12 @@ function headersRoom(headers: Headers): number {
   for (const [name, value] of headers) room += 10 + name.length * 3 + (value === null ? 0 : value.length)
   return room
 }
+
+const tooLong = (room: number, lengthMax: number): RiachoError =>
+  new RiachoError(
+    'RIACHO_ENCODE',
+    `A record may need ${room} bytes; the limit is ${lengthMax}. Split it, or store it elsewhere and send a reference.`,
+  )
 
 const badTimestamp = (timestamp: number): RiachoError =>
   new RiachoError('RIACHO_TIMESTAMP', `${timestamp} is no timestamp. Use epoch milliseconds, an integer between -(2^53-1) and 2^53-1.`)

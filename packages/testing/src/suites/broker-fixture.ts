@@ -161,12 +161,15 @@ export function take(slice: RecordBatches, rows: Row[]): number {
   return cursor.position
 }
 
-/** Polls until `done` or patience ends; rows go into `rows`. */
-export async function pollUntil(fetcher: Fetcher, rows: Row[], done: () => boolean): Promise<void> {
+/** Polls until `done` or patience ends; rows go into `rows`, and `moved` is told the position behind each slice. */
+export async function pollUntil(fetcher: Fetcher, rows: Row[], done: () => boolean, moved?: (position: number) => void): Promise<void> {
   const deadline = Date.now() + patience
   while (!done()) {
     if (Date.now() > deadline) throw new Error(`gave up waiting; seen so far: ${JSON.stringify(rows).slice(0, 500)}`)
-    for (const slice of await fetcher.poll(500)) take(slice, rows)
+    for (const slice of await fetcher.poll(500)) {
+      const position = take(slice, rows)
+      moved?.(position)
+    }
   }
 }
 

@@ -18,8 +18,8 @@ export const groupTests: Readonly<Record<string, BrokerTest>> = {
     const a = await f.member(group, [topic])
     await owns(a, 0)
     const b = await f.member(group, [topic])
-    await until('both have been told', () => a.assignments > 0 && b.assignments > 0)
-    f.expect(a.owned.length + b.owned.length).toBe(1)
+    // While the partition moves, neither has it.
+    await until('both have been told', () => a.assignments > 0 && b.assignments > 0 && a.owned.length + b.owned.length === 1)
   },
 
   'moves partitions when a member joins and when it leaves': async f => {
@@ -93,6 +93,20 @@ export const groupTests: Readonly<Record<string, BrokerTest>> = {
     f.expect(committed.map(({ topic, partition, offset, metadata }) => ({ topic, partition, offset, metadata }))).toEqual([
       { ...at, offset: 4, metadata: 'água' },
     ])
+  },
+
+  'takes metadata of 4,096 characters with an offset, and refuses more': async f => {
+    const metadataMax = 4096
+    const at = await f.topic()
+    const group = f.id()
+    const a = await f.member(group, [at.topic])
+    await owns(a, 0)
+    const metadata = 'ã'.repeat(metadataMax)
+    await a.membership.commit([{ ...at, offset: 1, metadata }])
+    const failure = await failureOf(a.membership.commit([{ ...at, offset: 2, metadata: `${metadata}.` }]))
+    f.expect([failure.code, failure.fenced]).toEqual(['OFFSET_METADATA_TOO_LARGE', false])
+    const committed = await f.broker.admin.committed(group, [at])
+    f.expect(committed.map(one => [one.offset, one.metadata])).toEqual([[1, metadata]])
   },
 
   'fences the commit of a member that has left': async f => {

@@ -1,5 +1,11 @@
-import type { Membership } from '@riacho/streams/engine'
-import { append, type BrokerTest, failureOf, pollUntil, type Row, until } from './broker-fixture.ts'
+import type { Membership, Producer } from '@riacho/streams/engine'
+import { append, type BrokerFixture, type BrokerTest, failureOf, pollUntil, type Row, until } from './broker-fixture.ts'
+
+/** Each call twice: a failure that was told is not forgotten. */
+async function refusesAll(f: BrokerFixture, producer: Producer, sendOffsets: () => Promise<void>): Promise<void> {
+  for (const call of [() => producer.flush(), sendOffsets, () => producer.commit()])
+    for (let time = 0; time < 2; time++) f.expect((await failureOf(call())).abortable).toBe(true)
+}
 
 /** Transactions. */
 export const transactionTests: Readonly<Record<string, BrokerTest>> = {
@@ -89,6 +95,7 @@ export const transactionTests: Readonly<Record<string, BrokerTest>> = {
       await producer.flush()
     }
     await producer.abort()
+    f.expect(await f.read(at)).toEqual([])
     await f.write(at, 'end')
     const fetcher = f.broker.fetcher({ isolation: 'read_committed', partitionBytesMax: 3000, bytesMax: 3000 })
     fetcher.add(at, 0)
@@ -115,6 +122,35 @@ export const transactionTests: Readonly<Record<string, BrokerTest>> = {
       }
     fetcher.close()
     f.expect(position).toBe(2)
+  },
+
+  'moves the position over slices in which everything was aborted': async f => {
+    const at = await f.topic()
+    const producer = await f.transactional()
+    for (let i = 0; i < 5; i++) {
+      append(producer, at, 'x'.repeat(1000))
+      await producer.flush()
+    }
+    await producer.abort()
+    f.expect(await f.read(at)).toEqual([])
+    const [ends] = await f.broker.admin.offsets([at])
+    const fetcher = f.broker.fetcher({ isolation: 'read_committed', partitionBytesMax: 2500 })
+    fetcher.add(at, 0)
+    const rows: Row[] = []
+    const positions: number[] = [0]
+    await pollUntil(
+      fetcher,
+      rows,
+      () => positions.at(-1) === ends!.highWatermark,
+      position => positions.push(position),
+    )
+    f.expect(rows).toEqual([])
+    f.expect(positions.length > 2).toBe(true)
+    f.expect(positions).toEqual([...new Set(positions)].sort((a, b) => a - b))
+    await f.write(at, 'visible')
+    await pollUntil(fetcher, rows, () => rows.length > 0)
+    fetcher.close()
+    f.expect(rows).toEqual([[ends!.highWatermark, null, 'visible']])
   },
 
   'commits several partitions and topics together': async f => {
@@ -156,6 +192,39 @@ export const transactionTests: Readonly<Record<string, BrokerTest>> = {
     append(newer, at, 'new')
     await newer.commit()
     f.expect(f.values(await f.read(at))).toEqual(['new'])
+  },
+
+  'aborts a transaction that is open for too long: its producer is not fenced, and goes on after an abort': async f => {
+    const at = await f.topic()
+    const producer = await f.transactional(f.id(), 300)
+    append(producer, at, 'too slow')
+    await producer.flush()
+    f.expect(await f.read(at)).toEqual([])
+    const { abortable, fenced } = await failureOf(producer.commit())
+    f.expect([abortable, fenced]).toEqual([true, false])
+    await producer.abort()
+    append(producer, at, 'in time')
+    await producer.commit()
+    f.expect(f.values(await f.read(at))).toEqual(['in time'])
+  },
+
+  'refuses everything after a failed flush in a transaction, until it is aborted': async f => {
+    const at = await f.topic()
+    const group = f.id()
+    const member = await f.member(group, [at.topic])
+    await until('it owns the partition', () => member.owned.length === 1)
+    const producer = await f.transactional(f.id(), 300)
+    append(producer, at, 'too slow')
+    await producer.flush()
+    f.expect(await f.read(at)).toEqual([])
+    append(producer, at, 'in no transaction')
+    await refusesAll(f, producer, () => producer.sendOffsets(member.membership, [{ ...at, offset: 1 }]))
+    await producer.abort()
+    append(producer, at, 'in time')
+    await producer.sendOffsets(member.membership, [{ ...at, offset: 2 }])
+    await producer.commit()
+    f.expect(f.values(await f.read(at))).toEqual(['in time'])
+    f.expect((await f.broker.admin.committed(group, [at])).map(one => one.offset)).toEqual([2])
   },
 
   'goes on after a transaction without records': async f => {
@@ -217,6 +286,7 @@ export const transactionTests: Readonly<Record<string, BrokerTest>> = {
     const producer = await f.transactional()
     append(producer, out, 'no')
     f.expect((await failureOf(producer.sendOffsets(before, [{ ...at, offset: 1 }]))).fenced).toBe(true)
+    await refusesAll(f, producer, () => producer.sendOffsets(a.membership, [{ ...at, offset: 1 }]))
     await producer.abort()
     append(producer, out, 'yes')
     await producer.commit()
