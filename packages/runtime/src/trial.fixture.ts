@@ -16,6 +16,8 @@ export interface Sent {
 export interface Read extends TopicPartition {
   readonly key: string | null
   readonly value: string | null
+  /** The value as it stands in the log. */
+  readonly raw: Uint8Array | null
   readonly timestamp: number
   readonly offset: number
   readonly headers: Headers
@@ -56,6 +58,7 @@ export async function read(
             ...at,
             key: cursor.keyStart < 0 ? null : cursor.keyFrame.toString('utf8', cursor.keyStart, cursor.keyEnd),
             value: cursor.valueStart < 0 ? null : cursor.valueFrame.toString('utf8', cursor.valueStart, cursor.valueEnd),
+            raw: cursor.valueStart < 0 ? null : Uint8Array.from(cursor.valueFrame.subarray(cursor.valueStart, cursor.valueEnd)),
             timestamp: cursor.timestamp,
             offset: cursor.offset,
             headers: cursor.headers(),

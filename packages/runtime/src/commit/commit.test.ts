@@ -140,13 +140,16 @@ it.each(['key', 'partition'] as const)('nothing is committed past an unfinished 
   await engine.close()
 })
 
-it('what is dropped or put aside is committed though nothing was taken', async () => {
+it.each([
+  ['put aside', { key: 'a', value: '{' }, ['{']],
+  ['dropped', { key: 'b', value: null }, []],
+] as const)('what is %s is committed though nothing was taken', async (_what, record, dead) => {
   const { broker, line } = await laid('in', 'bad')
   const strict = topic('in', { key: text, value: json<unknown>(), onError: { deadLetter: 'bad' } })
   const engine = await joined(topology('aside', strict.pipe(mapValues(value => value))), { broker: line.broker, guarantee: 'exactly-once' })
-  await write(broker, 'in', { key: 'a', value: '{' }, { key: 'b', value: null })
+  await write(broker, 'in', record)
   await take(engine)
   await engine.commitDue(true)
-  expect([await values(broker, 'bad'), await committed(broker, 'aside', 'in')]).toEqual([['{'], 2])
+  expect([await values(broker, 'bad'), await committed(broker, 'aside', 'in')]).toEqual([dead, 1])
   await engine.close()
 })

@@ -78,6 +78,7 @@ it.each(['at-least-once', 'exactly-once'] as const)(
     const first = app(plan, options(broker, guarantee))
     await first.start()
     const input = load(broker)
+    let taken = 0
     const owned = (running: App): number => running.metrics().lag.length
     for (let round = 0; round < 3; round++) {
       const second = app(plan, options(broker, guarantee))
@@ -85,6 +86,7 @@ it.each(['at-least-once', 'exactly-once'] as const)(
       const before = second.metrics().recordsIn
       await until('the second works', () => second.metrics().recordsIn > before + 20 && owned(second) === 2)
       await second.stop()
+      taken += second.metrics().recordsIn
       const alone = first.metrics().recordsIn
       await until('the first goes on', () => first.metrics().recordsIn > alone + 20)
     }
@@ -92,6 +94,8 @@ it.each(['at-least-once', 'exactly-once'] as const)(
     await first.untilEnd()
     await first.stop()
     await expectWhole(broker, input.written)
+    // A hand-over commits: nobody takes a record that another has taken.
+    expect(taken + first.metrics().recordsIn).toBe(input.written)
   },
 )
 
