@@ -114,10 +114,7 @@ class Application implements App {
       commitSeconds: counters.commitSeconds,
       recoveries: counters.recoveries,
       held: tasks.reduce((sum, task) => sum + task.held, 0),
-      bufferedBytes: tasks.reduce(
-        (sum, task) => sum + task.producer.bufferedBytes + task.inputs.reduce((bytes, input) => bytes + input.bytes, 0),
-        0,
-      ),
+      bufferedBytes: this.#engine.bufferedBytes,
       lag: this.#lag,
       nodes: { ...counters.nodes },
     }

@@ -85,6 +85,7 @@ it('commits when its time has come, and only then', async () => {
 
 const limits = [
   'queueBytesMax',
+  'memoryBytesMax',
   'producerBytesMax',
   'uncommittedWritesMax',
   'connectorRecordsMax',

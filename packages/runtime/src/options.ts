@@ -33,6 +33,8 @@ export interface AppEvent {
 export interface Limits {
   /** Bytes of one partition's queue beyond which it is not fetched. */
   readonly queueBytesMax: number
+  /** Bytes in all queues and producers of the process beyond which only empty queues are filled. */
+  readonly memoryBytesMax: number
   /** Bytes that a producer may hold before the task flushes it, and a changelog before it commits. */
   readonly producerBytesMax: number
   /** Writes to stores since the last commit beyond which the task commits. */
@@ -60,6 +62,7 @@ export interface Settings extends Omit<Required<AppOptions>, 'limits' | 'crashLo
 
 const defaults: Limits = Object.freeze({
   queueBytesMax: 8 << 20,
+  memoryBytesMax: 256 << 20,
   producerBytesMax: 16 << 20,
   uncommittedWritesMax: 50_000,
   connectorRecordsMax: 1000,

@@ -2,14 +2,10 @@ import {
   BrokerError,
   type CommittedOffset,
   type Fetcher,
-  internal,
   type Membership,
-  partitionCounts,
-  RiachoError,
   reasonOf,
   type SubTopology,
   type TopicPartition,
-  type TopicSpec,
   type Topology,
   taskCount,
 } from '@riacho/streams/engine'
@@ -18,7 +14,7 @@ import { Counters } from '../observe/counters.ts'
 import type { Settings } from '../options.ts'
 import { type OpenContext, type OpenTask, openTask } from '../task/open.ts'
 import type { EngineTask } from '../task/task.ts'
-import { internalTopics } from './topics.ts'
+import { prepareTopics } from './topics.ts'
 
 /** Commits of a task that may fail in a row before the application stops. */
 const failedCommitsMax = 5
@@ -62,7 +58,7 @@ export class Engine {
       connectors.set(connector.name, await connector.partitions())
     }
     this.#warnOfRetries()
-    const counts = await this.#counts(connectors)
+    const counts = await prepareTopics(this.plan, this.settings, connectors)
     this.#context = { plan: this.plan, settings: this.settings, counters: this.counters, counts, connectors, wake: () => this.wake() }
     this.#wake = () => this.#fetcher.wake()
     const topics = [...new Set(this.plan.subTopologies.flatMap(part => part.topics))]
@@ -103,43 +99,6 @@ export class Engine {
     }
   }
 
-  async #counts(connectors: ReadonlyMap<string, readonly string[]>): Promise<ReadonlyMap<string, number>> {
-    const { broker } = this.settings
-    const external = new Set(this.plan.nodes.flatMap(node => node.source?.topics ?? []))
-    const outputs = new Set(
-      this.plan.nodes.flatMap(node => [...(typeof node.sink?.topic === 'string' ? [node.sink.topic] : []), ...(node.deadLetters ?? [])]),
-    )
-    const { crashLoop } = this.settings
-    if (typeof crashLoop?.onError === 'object') outputs.add(crashLoop.onError.deadLetter)
-    const known = await broker.admin.partitions([...external, ...outputs])
-    const missing = [...external, ...outputs].filter(topic => !known.has(topic))
-    if (missing.length > 0)
-      throw new RiachoError('RIACHO_TOPIC_MISSING', `the broker has no topic ${missing.join(', ')}: create it first`, {
-        place: { topic: missing[0] },
-      })
-    const positions = [...connectors].map(([name, partitions]) => [internal.positions(this.plan.id, name), partitions.length] as const)
-    const counts = new Map(partitionCounts(this.plan, new Map([...known, ...positions])))
-    const specs = internalTopics(this.plan, counts)
-    await broker.admin.createTopics(specs)
-    await this.#checkInternal(specs)
-    for (const spec of specs) counts.set(spec.name, spec.partitions)
-    return counts
-  }
-
-  async #checkInternal(specs: readonly TopicSpec[]): Promise<void> {
-    const found = await this.settings.broker.admin.partitions(specs.map(spec => spec.name))
-    for (const { name, partitions } of specs) {
-      const actual = found.get(name)
-      if (actual !== partitions) {
-        throw new RiachoError(
-          'RIACHO_TOPIC_PARTITIONS',
-          `internal topic ${name} has ${actual ?? 'no'} partitions and needs ${partitions}: its source changed; move the data under a new application id`,
-          { place: { topic: name } },
-        )
-      }
-    }
-  }
-
   /** Opens the tasks of these partitions. */
   async assign(partitions: readonly TopicPartition[]): Promise<void> {
     for (const [part, partition] of this.#partsOf(partitions)) {
@@ -166,15 +125,7 @@ export class Engine {
   async fetch(maxWait: number): Promise<void> {
     await this.#countStarts()
     for (const { readers } of this.#open.values()) for (const reader of readers) reader.fill()
-    const { queueBytesMax } = this.settings.limits
-    for (const { task } of this.#open.values()) {
-      for (const input of task.inputs) {
-        if (input.paused && input.bytes < queueBytesMax / 2) {
-          input.paused = false
-          this.#fetcher.resume(input.at)
-        }
-      }
-    }
+    this.#pauseOrResume()
     for (const batches of await this.#fetcher.poll(maxWait)) {
       const input = this.#inputOf(batches)
       if (input === undefined) {
@@ -182,11 +133,34 @@ export class Engine {
         continue
       }
       input.add(batches)
-      if (input.bytes >= queueBytesMax) {
-        input.paused = true
-        this.#fetcher.pause(input.at)
+    }
+    this.#pauseOrResume()
+  }
+
+  /** Stops fetching what has enough, and under memory pressure all that has anything: an empty queue may always be filled, so no input starves another. */
+  #pauseOrResume(): void {
+    const { queueBytesMax, memoryBytesMax } = this.settings.limits
+    const pressed = this.bufferedBytes >= memoryBytesMax
+    for (const { task } of this.#open.values()) {
+      for (const input of task.inputs) {
+        if (input.name !== input.at.topic) continue
+        const enough = input.bytes >= (input.paused ? queueBytesMax / 2 : queueBytesMax) || (pressed && !input.empty)
+        if (enough === input.paused) continue
+        input.paused = enough
+        if (enough) this.#fetcher.pause(input.at)
+        else this.#fetcher.resume(input.at)
       }
     }
+  }
+
+  /** Bytes that wait in queues and producers. */
+  get bufferedBytes(): number {
+    let bytes = 0
+    for (const { task } of this.#open.values()) {
+      bytes += task.producer.bufferedBytes + (task.changelog === task.producer ? 0 : task.changelog.bufferedBytes)
+      for (const input of task.inputs) bytes += input.bytes
+    }
+    return bytes
   }
 
   #inputOf({ topic, partition }: TopicPartition): EngineTask['inputs'][number] | undefined {

@@ -1,4 +1,5 @@
-import { internal, type TopicSpec, type Topology, taskCount } from '@riacho/streams/engine'
+import { type Broker, internal, partitionCounts, RiachoError, type TopicSpec, type Topology, taskCount } from '@riacho/streams/engine'
+import type { Settings } from '../options.ts'
 
 const day = 86_400_000
 
@@ -32,4 +33,49 @@ export function internalTopics(plan: Topology, counts: ReadonlyMap<string, numbe
     }
   }
   return specs
+}
+
+/**
+ * Finds out the partition counts of all topics of an application and creates those that it owns. `connectors` are the partitions of each connector by its name. Throws
+ * `RIACHO_TOPIC_MISSING` for a topic that it only reads or writes, `RIACHO_TOPIC_PARTITIONS` for one of its own that has other partitions than its plan says.
+ */
+export async function prepareTopics(
+  plan: Topology,
+  { broker, crashLoop }: Settings,
+  connectors: ReadonlyMap<string, readonly string[]>,
+): Promise<ReadonlyMap<string, number>> {
+  const external = new Set(
+    plan.nodes.flatMap(node => [
+      ...(node.source?.topics ?? []),
+      ...(typeof node.sink?.topic === 'string' ? [node.sink.topic] : []),
+      ...(node.deadLetters ?? []),
+    ]),
+  )
+  if (typeof crashLoop?.onError === 'object') external.add(crashLoop.onError.deadLetter)
+  const known = await broker.admin.partitions([...external])
+  const missing = [...external].filter(topic => !known.has(topic))
+  if (missing.length > 0) {
+    const place = { topic: missing[0] }
+    throw new RiachoError('RIACHO_TOPIC_MISSING', `the broker has no topic ${missing.join(', ')}: create it first`, { place })
+  }
+  const positions = [...connectors].map(([name, partitions]) => [internal.positions(plan.id, name), partitions.length] as const)
+  const counts = new Map(partitionCounts(plan, new Map([...known, ...positions])))
+  const specs = internalTopics(plan, counts)
+  await broker.admin.createTopics(specs)
+  await checkPartitions(broker, specs)
+  for (const spec of specs) counts.set(spec.name, spec.partitions)
+  return counts
+}
+
+async function checkPartitions(broker: Broker, specs: readonly TopicSpec[]): Promise<void> {
+  const found = await broker.admin.partitions(specs.map(spec => spec.name))
+  for (const { name, partitions } of specs) {
+    const actual = found.get(name)
+    if (actual === partitions) continue
+    throw new RiachoError(
+      'RIACHO_TOPIC_PARTITIONS',
+      `internal topic ${name} has ${actual ?? 'no'} partitions and needs ${partitions}: its source changed; move the data under a new application id`,
+      { place: { topic: name } },
+    )
+  }
 }

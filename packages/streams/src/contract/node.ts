@@ -74,8 +74,6 @@ export interface Node {
   readonly partitioned: boolean
   /** Needs a stream that is partitioned by key. */
   readonly keyed?: boolean
-  /** Its function, as the user wrote it, keeps the value: bytes may be passed on. */
-  readonly preserving?: boolean
   /** Its records are deltas of a regrouped table: what to add and what to subtract. */
   readonly deltas?: boolean
   /** A late record matters here: window, join, stream-time punctuation. */

@@ -14,7 +14,7 @@ it('makes a stream per name, and one of the rest, with all facts of its input', 
   const { large, rest } = branch(orders, { large: order => order.cents > 100_000 })
   const { key, value } = orders.node
   for (const [name, stream] of Object.entries({ large, rest })) {
-    expect(stream.node).toMatchObject({ label: `branch:${name}`, port: name, key, value, partitioned: true, preserving: true })
+    expect(stream.node).toMatchObject({ label: `branch:${name}`, port: name, key, value, partitioned: true })
   }
   expect(large.node.parents).toEqual(rest.node.parents)
   draw(large.pipe(count('large')), rest)

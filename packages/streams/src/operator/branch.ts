@@ -47,7 +47,7 @@ export function ports<K, V>(
   options: ErrorOption,
 ): Readonly<Record<string, KStream<K, V>>> {
   const { node: parent } = stream
-  const facts = { key: parent.key, value: parent.value, partitioned: parent.partitioned, preserving: true }
+  const facts = { key: parent.key, value: parent.value, partitioned: parent.partitioned }
   const split = makeNode({
     kind: 'step',
     label,

@@ -15,7 +15,7 @@ it('keeps the records for which the predicate is false', async () => {
 it('keeps both serdes and the partitions', () => {
   const stream = orders.pipe(filterNot(value => value.client === 'test'))
   const { key, value } = orders.node
-  expect(stream.node).toMatchObject({ label: 'filterNot', key, value, partitioned: true, preserving: true })
+  expect(stream.node).toMatchObject({ label: 'filterNot', key, value, partitioned: true })
   draw(stream)
 })
 

@@ -15,7 +15,7 @@ it('keeps the records for which the predicate is true, as they are', async () =>
 it('keeps both serdes and the partitions', () => {
   const { node } = orders.pipe(filter(value => value.cents > 0))
   const { key, value } = orders.node
-  expect(node).toMatchObject({ kind: 'step', label: 'filter', key, value, partitioned: true, preserving: true })
+  expect(node).toMatchObject({ kind: 'step', label: 'filter', key, value, partitioned: true })
   expect(Object.isFrozen(node)).toBe(true)
   draw(orders.pipe(filter(value => value.cents > 0)))
 })

@@ -18,7 +18,7 @@ it('hands on all records of all inputs', async () => {
 it('keeps serdes that are the same, and is partitioned if all inputs are', () => {
   const { key, value } = orders.node
   const merged = merge(orders, orders.pipe(filter(() => true)))
-  expect(merged.node).toMatchObject({ kind: 'merge', label: 'merge', key, value, partitioned: true, preserving: true })
+  expect(merged.node).toMatchObject({ kind: 'merge', label: 'merge', key, value, partitioned: true })
   draw(merged.pipe(count('orders-per-client')))
   const mixed = merge(topic('t', { key: text, value: int64 }), orders.pipe(mapValues(() => 1)))
   expect(mixed.node).toMatchObject({ key: text, value: undefined, partitioned: true })

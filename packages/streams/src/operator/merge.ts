@@ -33,7 +33,6 @@ export function mergeStreams(streams: readonly Stream<unknown>[], label: string)
       key: open.every(parent => parent.key === first?.key) ? first?.key : undefined,
       value: open.every(parent => parent.value === first?.value) ? first?.value : undefined,
       partitioned: open.every(parent => parent.partitioned),
-      preserving: true,
       open: (_task, out) => parents.map(() => out),
     }),
   )

@@ -18,7 +18,7 @@ it('gives a new key; value, time and headers stay', async () => {
 
 it('is not partitioned; texts need no serde', () => {
   const stream = orders.pipe(selectKey(order => order.client))
-  expect(stream.node).toMatchObject({ label: 'selectKey', key: text, value: orders.node.value, partitioned: false, preserving: true })
+  expect(stream.node).toMatchObject({ label: 'selectKey', key: text, value: orders.node.value, partitioned: false })
   expect(orders.pipe(selectKey(order => order.cents, { key: int64 })).node.key).toBe(int64)
   expect(() => stream.pipe(count('n'))).toThrow('RIACHO_NOT_PARTITIONED')
   draw(stream.pipe(repartition('by-client'), count('n')))

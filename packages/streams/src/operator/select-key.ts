@@ -30,7 +30,6 @@ export function selectKey<K, V, K2>(
       label: 'selectKey',
       key: options.key ?? text,
       value: parent.value,
-      preserving: true,
       ...deadLettersOf(options.onError),
     }),
     (task, out) => keyed(task, out, 'selectKey', f, options),

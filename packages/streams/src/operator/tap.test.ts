@@ -20,7 +20,7 @@ it('looks at each record before it goes on', async () => {
 it('keeps both serdes and the partitions', () => {
   const { key, value } = orders.node
   const stream = orders.pipe(tap(order => console.log(order)))
-  expect(stream.node).toMatchObject({ label: 'tap', key, value, partitioned: true, preserving: true })
+  expect(stream.node).toMatchObject({ label: 'tap', key, value, partitioned: true })
   draw(stream)
 })
 

@@ -30,7 +30,7 @@ it.each([-1, 0.5, Number.NaN, 2 ** 53])('%d is no time', async time => {
 it('keeps both serdes and the partitions', () => {
   const { key, value } = orders.node
   const stream = orders.pipe(withTimestamp(order => Date.parse(order.client)))
-  expect(stream.node).toMatchObject({ label: 'withTimestamp', key, value, partitioned: true, preserving: true })
+  expect(stream.node).toMatchObject({ label: 'withTimestamp', key, value, partitioned: true })
   draw(stream)
 })
 

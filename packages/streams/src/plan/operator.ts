@@ -35,7 +35,6 @@ export const passing =
     key: parent.key,
     value: parent.value,
     partitioned: parent.partitioned,
-    preserving: true,
   })
 
 /** Facts of a step that keeps the key and makes a new value. */
