@@ -35,20 +35,24 @@ export class DrainTimeout extends Error {
  * 2. Sinks are flushed by then: a stage holds a record until its sink has made it durable.
  * 3. Flush the producer: outputs, repartitions, dead letters; then, at least once, the changelog, which goes on the wire only after everything that its changes
  *    caused is durable. Else a restored `distinct` could drop a record whose effect was lost.
- * 4. Commit offsets, with the partition's time and, if kept, the operators' stream times; exactly once all of 3 and 4, and connectors' positions, are one transaction.
+ * 4. Commit connectors' positions and offsets, with the partition's time and, if kept, the operators' stream times; exactly once all of 3 and 4 are one transaction.
  * 5. Checkpoint: stores forget what an abort would need, connectors learn that their position is covered.
  */
 export async function commit(task: EngineTask, context: CommitContext): Promise<void> {
   const { settings, member } = context
   await drain(task, context.drainMs, settings)
-  writePositions(task, context)
   const offsets = offsetsOf(task, settings, 0)
   if (settings.exactlyOnce) {
+    writePositions(task, context)
     await task.producer.sendOffsets(member, offsets)
     await task.producer.commit()
   } else {
     await task.producer.flush()
     await task.changelog.flush()
+    if (context.connectors.length > 0) {
+      writePositions(task, context)
+      await task.producer.flush()
+    }
     await member.commit(offsets)
   }
   for (const store of task.stores.values()) store.committed()
@@ -81,7 +85,10 @@ function failIfStopped(task: EngineTask): void {
   if (task.failure !== undefined) throw task.failure
 }
 
-/** Positions of replayable and acknowledged connectors are records of a compacted topic, in the same flush or transaction as the outputs. */
+/**
+ * Positions of replayable and acknowledged connectors are records of a compacted topic: in the transaction of the outputs, or, at least once, durable after the
+ * changelog, as offsets are. Else a kill between the two would leave records read whose changes of state are lost.
+ */
 function writePositions(task: EngineTask, { plan, connectors }: CommitContext): void {
   for (const { input, partition } of connectors) {
     if (input.mark === undefined) continue

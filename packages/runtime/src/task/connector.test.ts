@@ -1,5 +1,5 @@
 import { embedded } from '@riacho/embedded'
-import { json, mapValues, type Source, type SourceRecord, source, text, to, topology } from '@riacho/streams'
+import { count, json, mapValues, type Source, type SourceRecord, source, text, to, topology, toStream } from '@riacho/streams'
 import { readDeadLetter } from '@riacho/streams/engine'
 import { FakeClock } from '@riacho/testing'
 import { describe, expect, it } from 'vitest'
@@ -239,4 +239,21 @@ it('exactly once says what an acknowledged source cannot give', async () => {
   })
   expect(events.find(event => event.level === 'warn')?.message).toContain('at least once')
   await engine.close()
+})
+
+it('at least once: a position is durable after the changelog, so that no kill between the two loses a change of state', async () => {
+  const broker = await laid()
+  const lines = new Lines(numbers(10))
+  const line = new Line(broker)
+  const plan = topology('counting', source(lines).pipe(count('lines'), toStream(), to('out')))
+  const first = await joined(plan, { broker: line.broker })
+  await upTo(first, 10)
+  line.before = call => (call === 'flush changelog' ? line.cut() : undefined)
+  await expect(first.commitDue(true)).rejects.toThrow('gone')
+  const next = await joined(plan, { broker })
+  await upTo(next, 10)
+  await next.commitDue(true)
+  const totals = (await read(broker, 'counting-lines-changelog')).map(row => Buffer.from(row.value!).at(-1))
+  expect([totals.at(-1), lines.opened]).toEqual([10, [null, null]])
+  await next.close()
 })
