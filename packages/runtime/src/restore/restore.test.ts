@@ -210,3 +210,24 @@ it.each([
   expect((await read(broker, 'out')).length).toBe(outputs)
   await engine.close()
 })
+
+it('a store that a processor asks for only when a record comes is restored before that', async () => {
+  const broker = await filled(3)
+  const lazy = keyValueStore('lazy', { key: text, value: text })
+  const kept: unknown[] = []
+  const asks = process<string, string, string, string>(
+    'asks',
+    context => record => {
+      kept.push(context.store(lazy).get('last')?.value)
+      context.store(lazy).put('last', record.value, record.timestamp)
+    },
+    { stores: [lazy] },
+  )
+  for (let run = 0; run < 2; run++) {
+    const engine = await joined(topology('asking', source.pipe(asks)), { broker })
+    await all(engine)
+    await engine.close()
+    await write(broker, 'in', { key: 'a', value: 'again' })
+  }
+  expect(kept).toEqual([undefined, '0', '1', '2'])
+})

@@ -63,6 +63,8 @@ export async function openTask(
   const guard = settings.crashLoop && new CrashGuard(settings.crashLoop, starts)
   const task = new EngineTask({ ...context, part, partition, ...producers, times, kept, guard })
   const entrances = compose(plan, part, task)
+  // All of them before the restore: a processor may ask for its store only when a record comes.
+  for (const spec of part.stores) task.store(spec)
   const restored = kept === undefined ? await restore(task, plan, settings) : 0
   if (restored > 0) settings.log({ level: 'info', message: 'state restored', task: task.id, records: restored })
   const readers: ConnectorReader[] = []

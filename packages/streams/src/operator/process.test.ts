@@ -110,3 +110,8 @@ it('shares a store that two of them name', () => {
 keepsPolicies('p', options =>
   process<string, Order, string, number>('p', context => record => context.forward({ ...record, value: cents(record.value) }), options),
 )
+
+it('does not have a store that it does not name', async () => {
+  const secret = process<string, Order, string, Order>('secret', context => () => context.store(seen))
+  await expect(run(secret, [order(1)])).rejects.toMatchObject({ code: 'RIACHO_OPTION', message: expect.stringContaining("'seen'") })
+})

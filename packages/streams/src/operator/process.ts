@@ -3,6 +3,7 @@ import type { StreamRecord } from '../contract/record.ts'
 import type { Serde } from '../contract/serde.ts'
 import type { Store } from '../contract/store.ts'
 import type { Emit, Position, Punctuator, StoreSpec, Task } from '../contract/task.ts'
+import { RiachoError } from '../errors.ts'
 import { deadLettersOf, type ErrorOption, failed } from '../plan/failure.ts'
 import { checkName, checkPartitioned } from '../plan/node.ts'
 import { operator } from '../plan/operator.ts'
@@ -67,11 +68,24 @@ export function process<K, V, K2, R>(
   )
 }
 
+/** A store that nobody declared would have no changelog, and be empty after a restart. */
+function declared<S extends StoreSpec>(spec: S, name: string, stores: readonly StoreSpec[]): S {
+  if (!stores.includes(spec))
+    throw new RiachoError(
+      'RIACHO_OPTION',
+      `'${name}' uses the store '${spec.name}', which it does not name: give it { stores: [${spec.name}] }`,
+      {
+        place: { node: name },
+      },
+    )
+  return spec
+}
+
 /** Guards the processor's own code: an error of what comes after it passes, even one that the processor caught. */
 function guarded<K, V, K2, R>(
   name: string,
   processor: Processor<K, V, K2, R>,
-  { onError }: ErrorOption,
+  { onError, stores = [] }: ProcessOptions<K2, R>,
   task: Task,
   out: Emit<StreamRecord<K2, R>>,
 ): Emit<StreamRecord<K, V>> {
@@ -95,7 +109,7 @@ function guarded<K, V, K2, R>(
         throw thrown
       }
     },
-    store: spec => task.store(spec),
+    store: spec => task.store(declared(spec, name, stores)),
     schedule: (interval, clock, punctuator, anchor) => task.schedule(interval, clock, guard(punctuator, failed(task, name)), anchor),
     get streamTime() {
       return task.streamTime
