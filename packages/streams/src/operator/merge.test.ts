@@ -30,3 +30,10 @@ it('keeps serdes that are the same, and is partitioned if all inputs are', () =>
 it('refuses Streams beside plain Observables', () => {
   expect(() => merge(orders, of(order(1)))).toThrow('RIACHO_MIXED')
 })
+
+it('one stream merged with itself gives each record twice, and is one child of it', async () => {
+  const records = from([order(1), order(2)])
+  expect(await firstValueFrom(merge(records, records).pipe(toArray()))).toHaveLength(4)
+  const twice = merge(orders, orders)
+  expect(draw(twice).children.get(orders.node)).toEqual([twice.node])
+})

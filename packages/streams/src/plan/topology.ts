@@ -69,7 +69,7 @@ function draw(id: string, ends: readonly Node[], whole: boolean): Topology {
   if (ends.length === 0) throw new RiachoError('RIACHO_NOT_A_PLAN', `topology '${id}' has no ends: give it the streams to run`)
   const nodes = reachable(ends)
   const children = new Map<Node, Node[]>(nodes.map(node => [node, []]))
-  for (const node of nodes) for (const parent of node.parents) children.get(parent)!.push(node)
+  for (const node of nodes) for (const parent of new Set(node.parents)) children.get(parent)!.push(node)
   for (const list of children.values()) list.sort((a, b) => a.created - b.created)
   const unmoved = new Set(
     nodes.filter(node => node.repartition?.optional === true && !leadsTo(node, children, child => child.keyed === true)),
