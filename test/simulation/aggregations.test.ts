@@ -18,7 +18,7 @@ import {
   type Windowed,
   windowedKey,
 } from '@riacho/streams'
-import type { Broker, Membership } from '@riacho/streams/engine'
+import { type Broker, BrokerError, type Membership, type Producer } from '@riacho/streams/engine'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { type Given, type Spans, updates, type Wanted, type Whole } from '../oracle/aggregations.ts'
@@ -67,10 +67,13 @@ const plan = topology(
   ended('aggregate-hopping', source.pipe(aggregate('aggregate-hopping', start, fold, { window: over, value: text }))),
 )
 
-/** So many records are taken; then the application goes on, commits, ends without a commit, or is gone at once, uncommitted or just committed. */
+/**
+ * So many records are taken; then the application goes on, commits, ends without a commit, or is gone at once, uncommitted or just committed; or its commit is refused,
+ * or happens and the answer is lost.
+ */
 interface Step {
   readonly take: number
-  readonly end: 'go on' | 'commit' | 'close' | 'cut' | 'commit and cut'
+  readonly end: 'go on' | 'commit' | 'close' | 'cut' | 'commit and cut' | 'refused' | 'lost'
 }
 
 const records: fc.Arbitrary<Given[]> = fc.array(
@@ -82,21 +85,49 @@ const records: fc.Arbitrary<Given[]> = fc.array(
   { maxLength: 60 },
 )
 const steps: fc.Arbitrary<Step[]> = fc.array(
-  fc.record({ take: fc.nat(9), end: fc.constantFrom('go on', 'commit', 'close', 'cut', 'commit and cut') }),
+  fc.record({ take: fc.nat(9), end: fc.constantFrom('go on', 'commit', 'close', 'cut', 'commit and cut', 'refused', 'lost') }),
   { maxLength: 12 },
 )
 
 /** Time goes on by two milliseconds a record, and each is up to 30 behind or ahead of that. */
 const spread = (given: readonly Given[]): Given[] => given.map((record, i) => ({ ...record, at: Math.max(0, i * 2 + record.at - 15) }))
 
+type Fault = 'refused' | 'lost' | undefined
+
+/** The same producer, whose next commit fails once if `fault` says so. */
+function failing(producer: Producer, fault: () => Fault): Producer {
+  return {
+    get bufferedBytes() {
+      return producer.bufferedBytes
+    },
+    partition: at => producer.partition(at),
+    flush: () => producer.flush(),
+    sendOffsets: (member, offsets) => producer.sendOffsets(member, offsets),
+    commit: async () => {
+      const now = fault()
+      if (now === 'refused') throw new BrokerError('TRANSACTION_ABORTABLE', 'no', { abortable: true })
+      await producer.commit()
+      if (now === 'lost') throw new BrokerError('REQUEST_TIMED_OUT', 'no answer', { retriable: true })
+    },
+    abort: () => producer.abort(),
+    close: () => producer.close(),
+  }
+}
+
 /** An engine, and the way to end it as kill -9 does: the group knows at once, what it has open stays open. */
-async function opened(broker: Broker): Promise<{ engine: Engine; cut: () => Promise<void> }> {
+async function opened(broker: Broker): Promise<{ engine: Engine; cut: () => Promise<void>; fail: (next: Fault) => void }> {
+  let fault: Fault
+  const due = (): Fault => {
+    const now = fault
+    fault = undefined
+    return now
+  }
   const members: Membership[] = []
   const line: Broker = {
     admin: broker.admin,
     close: () => broker.close(),
     fetcher: options => broker.fetcher(options),
-    producer: options => broker.producer(options),
+    producer: async options => failing(await broker.producer(options), due),
     join: async (group, on) => {
       const member = await broker.join(group, on)
       members.push(member)
@@ -110,6 +141,9 @@ async function opened(broker: Broker): Promise<{ engine: Engine; cut: () => Prom
   )
   return {
     engine,
+    fail: next => {
+      fault = next
+    },
     cut: async () => {
       for (const member of members) await member.leave()
     },
@@ -126,13 +160,14 @@ async function play(broker: Broker, given: readonly Given[], steps: readonly Ste
   const producer = await broker.producer({})
   for (const { key, value, at } of given) producer.partition({ topic: 'in', partition: 0 }).append(at, key, value)
   await producer.flush()
-  let { engine, cut } = await opened(broker)
+  let { engine, cut, fail } = await opened(broker)
   for (const step of [...steps, { take: Number.POSITIVE_INFINITY, end: 'commit' } as const]) {
     if (step.take > 0) await take(engine, step.take)
-    if (step.end.startsWith('commit')) await engine.commitDue(true)
+    fail(step.end === 'refused' || step.end === 'lost' ? step.end : undefined)
+    if (step.end !== 'go on' && step.end !== 'close' && step.end !== 'cut') await engine.commitDue(true)
     if (step.end === 'close') await engine.close()
     if (step.end.endsWith('cut')) await cut()
-    if (step.end === 'close' || step.end.endsWith('cut')) ({ engine, cut } = await opened(broker))
+    if (step.end === 'close' || step.end.endsWith('cut')) ({ engine, cut, fail } = await opened(broker))
   }
   await engine.close()
 }
