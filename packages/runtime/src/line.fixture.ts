@@ -7,6 +7,7 @@ import {
   type Membership,
   type Producer,
   type RecordBatches,
+  type TopicPartition,
 } from '@riacho/streams/engine'
 
 /** A call that goes over a {@link Line}. */
@@ -36,7 +37,9 @@ export class Line {
   polled: (slices: readonly RecordBatches[]) => readonly RecordBatches[] = slices => slices
   readonly #members: Membership[] = []
   readonly #wake = new Set<() => void>()
+  readonly #groups: { readonly on: GroupCallbacks; readonly owned: TopicPartition[] }[] = []
   #cut = false
+  #deaf = false
 
   constructor(to: Broker) {
     this.broker = {
@@ -55,8 +58,22 @@ export class Line {
   /** The application is gone at once, as after kill -9: nothing that it does arrives any more, and the group knows. */
   async cut(): Promise<void> {
     this.#cut = true
+    this.#deaf = true
     for (const wake of this.#wake) wake()
     for (const member of this.#members) await member.leave()
+  }
+
+  /** The application is held up, and the group has given its partitions to others, which it does not know: a zombie. Its calls still arrive. */
+  async outlive(): Promise<void> {
+    this.#deaf = true
+    for (const member of this.#members) await member.leave()
+  }
+
+  /** The group says that the partitions are somebody else's. */
+  async lose(reason: BrokerError): Promise<void> {
+    this.#deaf = true
+    for (const member of this.#members) await member.leave()
+    for (const { on, owned } of this.#groups) on.lost(owned.splice(0), reason)
   }
 
   /** Fails the `nth` such call from now on, before it happens; later ones pass. */
@@ -94,15 +111,19 @@ export class Line {
   }
 
   #callbacks(on: GroupCallbacks): GroupCallbacks {
+    const owned: TopicPartition[] = []
+    this.#groups.push({ on, owned })
     return {
       assigned: async partitions => {
-        if (!this.#cut) await on.assigned(partitions)
+        if (this.#deaf) return
+        owned.push(...partitions)
+        await on.assigned(partitions)
       },
       revoked: async partitions => {
-        if (!this.#cut) await on.revoked(partitions)
+        if (!this.#deaf) await on.revoked(partitions)
       },
       lost: (partitions, reason) => {
-        if (!this.#cut) on.lost(partitions, reason)
+        if (!this.#deaf) on.lost(partitions, reason)
       },
     }
   }

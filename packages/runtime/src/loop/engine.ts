@@ -78,7 +78,7 @@ export class Engine {
         },
         revoked: partitions => between(() => this.revoke(partitions)),
         lost: (partitions, reason) => {
-          void between(() => this.#closeAll(this.#tasksOf(partitions)))
+          void between(() => this.#abandon(this.#tasksOf(partitions)))
           first.reject(reason)
           lost(reason)
         },
@@ -314,13 +314,17 @@ export class Engine {
    */
   async #recover(open: OpenTask, known: boolean): Promise<void> {
     this.counters.recoveries++
-    // What cannot be closed now, such as a producer that cannot abort, is fenced when the task opens its next epoch.
-    await this.#closeAll([open]).catch((thrown: unknown) => {
-      this.settings.log({ level: 'warn', message: `closing a task that goes back failed: ${reasonOf(thrown)}`, task: open.task.id })
-    })
+    await this.#abandon([open])
     const kept = known ? open.task.kept : undefined
     for (const { store } of kept?.values() ?? []) store.rollback()
     await this.#start(open.task.part, open.task.partition, kept)
+  }
+
+  /** Closes tasks whose work does not count. What cannot be closed, such as a producer that cannot abort, is fenced by whoever opens the task next. */
+  async #abandon(tasks: readonly OpenTask[]): Promise<void> {
+    await this.#closeAll(tasks).catch((thrown: unknown) => {
+      this.settings.log({ level: 'warn', message: `a task was closed with a failure: ${reasonOf(thrown)}` })
+    })
   }
 
   /** What cannot be closed does not keep the others open; the first failure is thrown at the end. */
