@@ -49,10 +49,7 @@ export async function commit(task: EngineTask, context: CommitContext): Promise<
   } else {
     await task.producer.flush()
     await task.changelog.flush()
-    if (context.connectors.length > 0) {
-      writePositions(task, context)
-      await task.producer.flush()
-    }
+    if (writePositions(task, context)) await task.producer.flush()
     await member.commit(offsets)
   }
   for (const store of task.stores.values()) store.committed()
@@ -87,15 +84,18 @@ function failIfStopped(task: EngineTask): void {
 
 /**
  * Positions of replayable and acknowledged connectors are records of a compacted topic: in the transaction of the outputs, or, at least once, durable after the
- * changelog, as offsets are. Else a kill between the two would leave records read whose changes of state are lost.
+ * changelog, as offsets are. Else a kill between the two would leave records read whose changes of state are lost. Returns whether there were any.
  */
-function writePositions(task: EngineTask, { plan, connectors }: CommitContext): void {
+function writePositions(task: EngineTask, { plan, connectors }: CommitContext): boolean {
+  let written = false
   for (const { input, partition } of connectors) {
     if (input.mark === undefined) continue
     task.producer
       .partition({ topic: internal.positions(plan.id, input.name), partition: input.at.partition })
       .append(task.now(), partition, input.mark)
+    written = true
   }
+  return written
 }
 
 /**
