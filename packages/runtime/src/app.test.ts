@@ -232,6 +232,42 @@ it('fails when the broker fails, closes all the same, and leaves the partitions 
   expect((await read(broker, 'out')).length).toBe(100)
 })
 
+it('stops when what it would read next is gone, instead of computing on without it', async () => {
+  const broker = await laid(10)
+  const first = app(passing, { broker })
+  await first.start()
+  await first.untilEnd()
+  await first.stop()
+  await write(broker, 'in', ...numbered(10, ['a'], 10))
+  await broker.admin.deleteRecords([{ topic: 'in', partition: 0, offset: 15 }])
+  const next = app(passing, { broker })
+  await next.start()
+  await expect(next.done).rejects.toMatchObject({ code: 'OFFSET_OUT_OF_RANGE', at: { topic: 'in', partition: 0 } })
+  expect([next.state, await committed(broker, 'passing', 'in')]).toEqual(['ERROR', 10])
+})
+
+it('reads what came while it restored', async () => {
+  const broker = await laid(50)
+  const plan = topology('restoring', source.pipe(count('counts'), toStream(), to('out')))
+  const first = app(plan, { broker, guarantee: 'exactly-once' })
+  await first.start()
+  await first.untilEnd()
+  await first.stop()
+  const line = new Line(broker)
+  let written = false
+  line.before = async call => {
+    if (call !== 'poll' || written) return
+    written = true
+    await write(broker, 'in', ...numbered(7, ['a'], 50))
+  }
+  const next = app(plan, { broker: line.broker, guarantee: 'exactly-once' })
+  await next.start()
+  await next.untilEnd()
+  await next.stop()
+  expect((await read(broker, 'out')).length).toBe(57)
+  expect(Buffer.from((await read(broker, 'out')).at(-1)!.raw!).at(-1)).toBe(17 + 7)
+})
+
 it('what waits for it learns of its end', async () => {
   const broker = await laid(1)
   const plan = topology(
