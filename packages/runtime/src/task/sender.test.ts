@@ -58,3 +58,20 @@ it('a chosen partition that does not exist, and a value that its serde refuses, 
   await expect(take(refused)).rejects.toMatchObject({ code: 'RIACHO_ENCODE', place: { topic: 'out' } })
   await refused.close()
 })
+
+it('dead letters without a key go to partitions in turn, too', async () => {
+  const broker = await laid(3)
+  const broken = mapValues<string, string, string>(
+    () => {
+      throw new Error('no')
+    },
+    { onError: { deadLetter: 'dead' } },
+  )
+  await write(broker, 'in', ...Array.from({ length: 6 }, (_, i) => ({ key: null, value: String(i) })))
+  const engine = await joined(topology('letters', source.pipe(broken)), { broker })
+  await take(engine)
+  await engine.commitDue(true)
+  const rows = await read(broker, 'dead')
+  expect([0, 1, 2].map(partition => rows.filter(row => row.partition === partition).length)).toEqual([2, 2, 2])
+  await engine.close()
+})

@@ -75,6 +75,8 @@ export class EngineTask implements Task {
   #punctuating = false
   readonly #parts: TaskParts
   readonly #punctuations = new Punctuations()
+  /** Writers of dead letters by topic. */
+  readonly #letters = new Map<string, Emit<StreamRecord<unknown, unknown>>>()
   readonly #order = new InputOrder<Input>()
   readonly #queued = new Set<Input>()
   #current: Input | undefined
@@ -276,13 +278,17 @@ export class EngineTask implements Task {
       timestamp: Math.max(0, origin.timestamp),
       headers: deadLetterHeaders(origin, failure),
     }
-    openSender({ topic, key: bytes, value: bytes } as SinkSpec, {
-      producer: this.producer,
-      counts,
-      dropNullKeys: false,
-      unknown: () => 1,
-      sent: () => {},
-    })(record)
+    const letters =
+      this.#letters.get(topic) ??
+      openSender({ topic, key: bytes, value: bytes } as SinkSpec, {
+        producer: this.producer,
+        counts,
+        dropNullKeys: false,
+        unknown: () => 1,
+        sent: () => {},
+      })
+    this.#letters.set(topic, letters)
+    letters(record)
     counters.deadLetters++
     counters.deadLettersByTopic[topic] = (counters.deadLettersByTopic[topic] ?? 0) + 1
   }
