@@ -1,9 +1,11 @@
 import { concat, EMPTY, firstValueFrom, from, NEVER, of, Subject, throwError, toArray } from 'rxjs'
 import { expect, it, vi } from 'vitest'
 import type { StreamRecord } from '../contract/record.ts'
+import type { Sink } from '../contract/sink.ts'
 import { count } from '../operator/count.ts'
 import { mapAsync } from '../operator/map-async.ts'
 import { mapValues } from '../operator/map-values.ts'
+import { persist } from '../operator/persist.ts'
 import { type ProcessContext, process } from '../operator/process.ts'
 import { toStream } from '../operator/to-stream.ts'
 import { topic } from '../operator/topic.ts'
@@ -80,6 +82,23 @@ it('unsubscribing aborts asynchronous work and ends timers', async () => {
   } finally {
     vi.useRealTimers()
   }
+})
+
+it('a sink that cannot be closed is an error at completion, and nobody’s when unsubscribed', async () => {
+  const stuck: Sink<string, string> = {
+    name: 'stuck',
+    idempotent: true,
+    write: async () => {},
+    close: () => Promise.reject(new Error('cannot be closed')),
+  }
+  await expect(firstValueFrom(of(record('a', 'x')).pipe(persist(stuck), toArray()))).rejects.toThrow('cannot be closed')
+  const unhandled: unknown[] = []
+  const listen = (reason: unknown): number => unhandled.push(reason)
+  globalThis.process.on('unhandledRejection', listen)
+  await firstValueFrom(concat(of(record('a', 'x')), NEVER).pipe(persist(stuck)))
+  await new Promise(resolve => setTimeout(resolve, 10))
+  globalThis.process.off('unhandledRejection', listen)
+  expect(unhandled).toEqual([])
 })
 
 it('calls stream-time punctuators after the record that makes them due, missed ones once', async () => {

@@ -23,7 +23,11 @@ export function runPlain<B>(
     const inputs = open(task, record => subscriber.next(record), asked)
     let open_ = inputs.length
     const ended = (): void => {
-      if (--open_ === 0) void task.finish().then(() => subscriber.complete())
+      if (--open_ === 0)
+        void task.finish().then(
+          () => subscriber.complete(),
+          error => subscriber.error(error),
+        )
     }
     subscriber.add(() => task.close())
     sources.forEach((source, i) => {

@@ -33,7 +33,7 @@ export class PlainTask implements Task {
     }
   }
 
-  /** Resolves when no stage holds anything. */
+  /** Resolves when no stage holds anything and what they had opened is closed; rejects when it cannot be closed. */
   async finish(): Promise<void> {
     while (!this.#closed && this.#stages.some(stage => stage.size > 0)) {
       for (const stage of this.#stages) {
@@ -41,11 +41,13 @@ export class PlainTask implements Task {
         await stage.progress()
       }
     }
+    if (!this.#closed) for (const stage of this.#stages) await stage.close()
   }
 
   close(): void {
     this.#closed = true
-    for (const stage of this.#stages) void stage.close()
+    // Nobody is left to be told that a sink could not be closed.
+    for (const stage of this.#stages) stage.close().catch(() => {})
     for (const timer of this.#timers) clearInterval(timer)
   }
 
