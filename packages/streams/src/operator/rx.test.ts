@@ -20,8 +20,10 @@ it.each([
   await expect(failure).rejects.toMatchObject({ code })
 })
 
-it('stops with the error of the guest', async () => {
-  await expect(run(rx(mergeMap(() => throwError(() => new Error('guest')))), [order(1)])).rejects.toThrow('guest')
+it('stops with the error of the guest, and says where it was', async () => {
+  const failing = rx(mergeMap(() => throwError(() => new Error('guest'))))
+  const failure = { code: 'RIACHO_PROCESSING', message: expect.stringContaining('guest'), place: { node: 'rx' } }
+  await expect(run(failing, [order(1)])).rejects.toMatchObject(failure)
 })
 
 it('keeps the key serde and the partitions; a bare operator is refused', () => {

@@ -3,6 +3,7 @@ import { Observable, type OperatorFunction, Subject } from 'rxjs'
 import type { StreamRecord } from '../contract/record.ts'
 import type { Emit } from '../contract/task.ts'
 import { RiachoError } from '../errors.ts'
+import { failureOf } from '../plan/failure.ts'
 import { operator, revaluing } from '../plan/operator.ts'
 
 /**
@@ -18,25 +19,36 @@ export function rx<K, V, R>(
   return operator(
     parent => ({ ...revaluing('rx')(parent), kind: 'rx' }),
     (task, out, asked) => {
-      const fail = (error: unknown): void => task.fail(error)
-      return asked.strict ? withoutMemory(guest, out, fail) : hosted(guest, out, fail)
+      const host: Host = {
+        fail: error => task.fail(error),
+        refused: thrown => failureOf(task, 'rx', thrown, 'mend the operator, or filter such records before it'),
+      }
+      return asked.strict ? withoutMemory(guest, out, host) : hosted(guest, out, host)
     },
   )
+}
+
+/** What a guest's errors become. */
+interface Host {
+  /** Stops the task: for what happens while no record is processed. */
+  fail(error: unknown): void
+  /** The error of the guest itself, with the place of the record. */
+  refused(thrown: unknown): RiachoError
 }
 
 /** Runs each record through the guest that is kept and through a fresh one: where they differ, the guest remembers something. */
 function withoutMemory<K, V, R>(
   guest: OperatorFunction<StreamRecord<K, V>, StreamRecord<K, R>>,
   out: Emit<StreamRecord<K, R>>,
-  fail: (error: unknown) => void,
+  host: Host,
 ): Emit<StreamRecord<K, V>> {
   const kept: StreamRecord<K, R>[] = []
-  const keeper = hosted(guest, record => kept.push(record), fail)
+  const keeper = hosted(guest, record => kept.push(record), host)
   return record => {
     kept.length = 0
     const fresh: StreamRecord<K, R>[] = []
     keeper(record)
-    hosted<K, V, R>(guest, made => fresh.push(made), fail)(record)
+    hosted<K, V, R>(guest, made => fresh.push(made), host)(record)
     if (!isDeepStrictEqual(kept, fresh)) {
       throw new RiachoError(
         'RIACHO_RX_MEMORY',
@@ -50,7 +62,7 @@ function withoutMemory<K, V, R>(
 function hosted<K, V, R>(
   guest: OperatorFunction<StreamRecord<K, V>, StreamRecord<K, R>>,
   out: Emit<StreamRecord<K, R>>,
-  fail: (error: unknown) => void,
+  host: Host,
 ): Emit<StreamRecord<K, V>> {
   const input = new Subject<StreamRecord<K, V>>()
   let inside = false
@@ -58,7 +70,7 @@ function hosted<K, V, R>(
   let broken: unknown
   const stop = (error: unknown): void => {
     broken ??= error
-    if (!inside) fail(error)
+    if (!inside) host.fail(error)
   }
   guest(new Observable<StreamRecord<K, V>>(subscriber => input.subscribe(subscriber))).subscribe({
     next: record => {
@@ -71,7 +83,7 @@ function hosted<K, V, R>(
           ),
         )
     },
-    error: stop,
+    error: thrown => stop(host.refused(thrown)),
     complete: () =>
       stop(new RiachoError('RIACHO_RX_COMPLETE', 'rx: the operator completed the stream, which never ends: filter instead of take')),
   })

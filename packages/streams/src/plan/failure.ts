@@ -21,18 +21,23 @@ export function failed(
 ): (thrown: unknown) => void {
   if (onError === 'fail') {
     return thrown => {
-      const at = task.position()
-      const where = at === null ? '' : ` at ${at.topic}-${at.partition} offset ${at.offset}`
-      throw new RiachoError(codeOf(thrown, code), `'${node}' failed${where}: ${reasonOf(thrown)}; mend it, or give the stage an onError`, {
-        cause: thrown,
-        place: { node, ...at },
-      })
+      throw failureOf(task, node, thrown, 'mend it, or give the stage an onError', code)
     }
   }
   if (onError === 'skip') return () => task.drop('processing')
   const topic = onError.deadLetter
   return thrown =>
     task.deadLetter(topic, { code: codeOf(thrown, code), reason: reasonOf(thrown), node, attempts: 1, firstFailure: task.now() })
+}
+
+/** The error of a node whose function threw for the record being processed, with its place and what to do. */
+export function failureOf(task: Task, node: string, thrown: unknown, wayOut: string, code: ErrorCode = 'RIACHO_PROCESSING'): RiachoError {
+  const at = task.position()
+  const where = at === null ? '' : ` at ${at.topic}-${at.partition} offset ${at.offset}`
+  return new RiachoError(codeOf(thrown, code), `'${node}' failed${where}: ${reasonOf(thrown)}; ${wayOut}`, {
+    cause: thrown,
+    place: { node, ...at },
+  })
 }
 
 const codeOf = (thrown: unknown, otherwise: ErrorCode): ErrorCode => (thrown instanceof RiachoError ? thrown.code : otherwise)
