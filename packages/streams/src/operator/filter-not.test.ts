@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { filter } from './filter.ts'
 import { filterNot } from './filter-not.ts'
 import { cents, draw, keepsPolicies, order, orders, run } from './orders.fixture.ts'
 
@@ -10,6 +11,17 @@ it('keeps the records for which the predicate is false', async () => {
       records,
     ),
   ).toEqual([records[0]])
+})
+
+it('takes what is no boolean as rxjs does: a field that JSON left out is no', async () => {
+  const test = (value: object): boolean => (value as { test?: boolean }).test as boolean
+  expect(await run(filterNot(test), [order(1)])).toEqual([order(1)])
+  expect(
+    await run(
+      filter(value => value.cents as unknown as boolean),
+      [order(0), order(1)],
+    ),
+  ).toEqual([order(1)])
 })
 
 it('keeps both serdes and the partitions', () => {

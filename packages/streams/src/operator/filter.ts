@@ -42,7 +42,8 @@ export function keepWhere<K, V>(
         } catch (thrown) {
           return fail(thrown)
         }
-        if (keep === wanted) out(record)
+        // A predicate over JSON answers undefined where a field is missing: as in rxjs, that is no.
+        if (Boolean(keep) === wanted) out(record)
       }
     },
   )

@@ -38,6 +38,10 @@ it.each(['', 'a b', 'a/b', 'x'.repeat(250)])('refuses the topic %j', name => {
   expect(() => topic(['fine', name], { key: text, value })).toThrow('RIACHO_NAME')
 })
 
+it('reads at least one topic', () => {
+  expect(() => topic([], { key: text, value })).toThrow('RIACHO_NAME')
+})
+
 it('is a plan: nobody subscribes to it', () => {
   const orders = topic('orders', { key: text, value })
   expect(() => orders.subscribe()).toThrow('RIACHO_PLAN_SUBSCRIBED')

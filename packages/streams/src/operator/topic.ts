@@ -22,6 +22,7 @@ export interface TopicOptions<K, V> extends Serdes<K, V> {
 /** The facts of a source of topics. */
 export function sourceFacts<K, V>(name: string | readonly string[], options: TopicOptions<K, V>, nulls: 'keep' | 'drop'): SourceFacts {
   const topics = Object.freeze(typeof name === 'string' ? [name] : [...name])
+  if (topics.length === 0) throw new RiachoError('RIACHO_NAME', 'a source reads no topic: give it at least one name')
   for (const topic of topics) {
     if (!/^[A-Za-z0-9._-]{1,249}$/.test(topic))
       throw new RiachoError('RIACHO_NAME', `topic '${topic}': a name has 1 to 249 of the characters A-Z a-z 0-9 . _ -`)
