@@ -16,7 +16,12 @@ export interface KafkaServer {
   readonly address: string
   /** Ends it as a crash would; its data stays. */
   kill(): Promise<void>
-  /** Starts it again on its data, at the same address, after {@link KafkaServer.kill}. */
+  /**
+   * Starts it again on its data, at the same address, after {@link KafkaServer.kill}. A transaction that was committed or aborted just
+   * before, with markers not written yet, may stay open for ever: while the controller ends the crashed node's session, no partition has a
+   * leader, and the coordinator (4.3.1) takes those that wait for a marker for deleted. Kill it when readers have seen the end of
+   * transactions, or while they are open.
+   */
   restart(): Promise<void>
   /** Ends it and removes its data. */
   stop(): Promise<void>

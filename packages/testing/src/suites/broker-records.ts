@@ -305,9 +305,12 @@ export const recordTests: Readonly<Record<string, BrokerTest>> = {
     await producer.sendOffsets(member.membership, [{ ...at, offset: 2, metadata: 'm' }])
     await producer.commit()
     await member.membership.commit([{ ...at, offset: 3 }])
-    await f.reopen()
-    f.expect(f.values(await f.read(at))).toEqual(['a', 'b', 'c'])
-    f.expect((await f.broker.admin.committed(group, [at])).map(one => one.offset)).toEqual([3])
+    // What has been seen must be seen again. A cluster that is opened again by a crash may show less of what has not been seen yet.
+    for (const again of [false, true]) {
+      if (again) await f.reopen()
+      f.expect(f.values(await f.read(at))).toEqual(['a', 'b', 'c'])
+      f.expect((await f.broker.admin.committed(group, [at])).map(one => one.offset)).toEqual([3])
+    }
     await f.write(at, 'd')
     f.expect(f.values(await f.read(at))).toEqual(['a', 'b', 'c', 'd'])
   },
