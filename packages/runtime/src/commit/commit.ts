@@ -25,6 +25,12 @@ export interface CommitContext {
 /** Asynchronous work did not finish in time: the task must go back to its last commit. */
 export class DrainTimeout extends Error {
   override readonly name = 'DrainTimeout'
+  /** Records that were finished while the commit waited. */
+  readonly finished: number
+  constructor(message: string, finished: number) {
+    super(message)
+    this.finished = finished
+  }
 }
 
 /**
@@ -59,7 +65,8 @@ export async function commit(task: EngineTask, context: CommitContext): Promise<
 
 async function drain(task: EngineTask, drainMs: number, { clock }: Settings): Promise<void> {
   failIfStopped(task)
-  if (task.held === 0) return
+  const { held } = task
+  if (held === 0) return
   const over = new AbortController()
   let late = false
   const deadline = clock.sleep(drainMs, over.signal).then(() => {
@@ -71,7 +78,10 @@ async function drain(task: EngineTask, drainMs: number, { clock }: Settings): Pr
       for (const stage of busy) stage.flush()
       await Promise.race([...busy.map(stage => stage.progress()), deadline])
       failIfStopped(task)
-      if (late) throw new DrainTimeout(`asynchronous work of task ${task.id} was not done ${drainMs} ms after a commit asked for it`)
+      if (late) {
+        const what = `asynchronous work of task ${task.id} was not done ${drainMs} ms after a commit asked for it (${task.held} of ${held} records left)`
+        throw new DrainTimeout(`${what}: mend what is slow, raise the stage's inFlightMax, or raise limits.commitDrainMs`, held - task.held)
+      }
     }
   } finally {
     over.abort()

@@ -224,6 +224,31 @@ it.each(['at-least-once', 'exactly-once'] as const)(
   },
 )
 
+it('a backlog before slow work is worked off in portions that a commit can wait for, not given up for ever', async () => {
+  const clocks: FakeClock[] = []
+  const slow = mapAsync<string, string, string>((value, _record, signal) => clocks[0]!.sleep(10, signal).then(() => value), {
+    inFlightMax: 4,
+  })
+  const plan = topology('backlog', source.pipe(slow, out))
+  const { engine, broker, clock } = await opened(plan, numbered(200), { guarantee: 'exactly-once', limits: { commitDrainMs: 100 } })
+  clocks.push(clock)
+  for (let commits = 0; (await committed(broker, 'backlog', 'in')) !== 200; commits++) {
+    expect(commits).toBeLessThan(30)
+    await take(engine)
+    let done = false
+    const commit = engine.commitDue(true).then(() => {
+      done = true
+    })
+    while (!done) {
+      await settle()
+      clock.advance(10)
+    }
+    await commit
+  }
+  expect([engine.counters.recoveries, await values(broker, 'out')]).toEqual([1, Array.from({ length: 200 }, (_, i) => String(i))])
+  await engine.close()
+})
+
 it('exactly once: the deadline is at most a third of the transaction time-out', async () => {
   const slow = mapAsync<string, string, string>(() => new Promise<string>(() => {}), { timeout: 1_000_000 })
   const limits = { transactionTimeoutMs: 3000, commitDrainMs: 5000 }

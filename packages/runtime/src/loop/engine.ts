@@ -10,6 +10,7 @@ import {
   taskCount,
 } from '@riacho/streams/engine'
 import { commit, commitStart, DrainTimeout } from '../commit/commit.ts'
+import { HeldLimits } from '../commit/held-limits.ts'
 import { Counters } from '../observe/counters.ts'
 import type { Settings } from '../options.ts'
 import { type OpenContext, type OpenTask, openTask } from '../task/open.ts'
@@ -31,6 +32,7 @@ export class Engine {
   #wake: () => void = () => {}
   /** Commits that failed in a row, by task. */
   readonly #failures = new Map<string, number>()
+  readonly #heldLimits = new HeldLimits()
 
   constructor(plan: Topology, settings: Settings) {
     this.plan = plan
@@ -111,6 +113,7 @@ export class Engine {
     const open = await openTask(part, partition, this.#context!, kept)
     this.#open.set(open.task.id, open)
     for (const input of open.task.inputs) if (input.name === input.at.topic) this.#fetcher.add(input.at, input.position)
+    open.task.heldMax = this.#heldLimits.of(open.task.id)
   }
 
   /** Commits and closes the tasks of these partitions; asynchronous work has until the hand-over's deadline. */
@@ -280,7 +283,9 @@ export class Engine {
   /** Commits. Unless it says 'committed', the task must be closed, or go back to its last commit. */
   async #commit(open: OpenTask, drainMs: number): Promise<'committed' | 'aborted' | 'unknown'> {
     const { task } = open
+    const { clock } = this.settings
     const began = performance.now()
+    const asked = clock.now()
     const limit = this.settings.exactlyOnce ? Math.min(drainMs, this.settings.limits.transactionTimeoutMs / 3) : drainMs
     try {
       await commit(task, { plan: this.plan, settings: this.settings, member: this.#member!, connectors: open.readers, drainMs: limit })
@@ -288,6 +293,7 @@ export class Engine {
       if (error instanceof BrokerError && error.fatal) throw error
       const known = error instanceof DrainTimeout || (this.settings.exactlyOnce && error instanceof BrokerError && error.abortable)
       if (!known && !(error instanceof BrokerError && (error.retriable || error.abortable || error.fenced))) throw error
+      if (error instanceof DrainTimeout) this.#heldLimits.late(task.id, error.finished)
       const failures = (this.#failures.get(task.id) ?? 0) + (error instanceof DrainTimeout ? 0 : 1)
       if (failures > failedCommitsMax) throw error
       this.#failures.set(task.id, failures)
@@ -301,7 +307,9 @@ export class Engine {
     }
     this.#failures.delete(task.id)
     const seconds = (performance.now() - began) / 1000
-    task.lastCommit = this.settings.clock.now()
+    task.lastCommit = clock.now()
+    this.#heldLimits.done(task.id, task.lastCommit - asked, limit)
+    task.heldMax = this.#heldLimits.of(task.id)
     this.counters.commits++
     this.counters.commitSeconds += seconds
     this.settings.log({ level: 'debug', message: 'committed', task: task.id, seconds })

@@ -69,6 +69,8 @@ export class EngineTask implements Task {
   /** Why the task stopped. */
   failure: unknown
   lastCommit: number
+  /** Records in asynchronous stages at which no more are taken. */
+  heldMax = Number.POSITIVE_INFINITY
   /** Until when an empty input is waited for, once: forgotten when it has records again. For `maxTaskIdleMs`. */
   readonly #idleUntil = new Map<Input, number>()
   /** What happens now comes from no record. */
@@ -141,9 +143,19 @@ export class EngineTask implements Task {
     }
   }
 
+  /** A stage has no room, or a commit could not wait for more. */
+  get #full(): boolean {
+    let held = 0
+    for (const stage of this.stages) {
+      if (stage.full) return true
+      held += stage.size
+    }
+    return held >= this.heldMax
+  }
+
   #take(recordsMax: number, until: number): number {
     let taken = 0
-    while (taken < recordsMax && !this.stages.some(stage => stage.full)) {
+    while (taken < recordsMax && !this.#full) {
       const input = this.#next()
       if (input === undefined) break
       this.#current = input
@@ -154,7 +166,7 @@ export class EngineTask implements Task {
         if (this.guard?.suspects) this.#putAside(input, this.guard)
         else input.take()
         taken++
-        if (this.stages.length > 0 && this.stages.some(stage => stage.full)) break
+        if (this.#full) break
       }
       this.#queued.delete(input)
       if (performance.now() >= until) break
