@@ -248,4 +248,25 @@ export const mutants: readonly Mutant[] = [
     replace: "await Promise.resolve('committed')",
     test: 'packages/runtime/src/loop/rebalance.test.ts',
   },
+  {
+    name: 'going back to the last commit counts as a crash',
+    file: 'packages/runtime/src/task/open.ts',
+    find: '(before?.counted ? 1 : 0)',
+    replace: '0',
+    test: recoveryTest,
+  },
+  {
+    name: 'a producer that cannot abort stops a member that has lost its task',
+    file: engine,
+    find: 'between(() => this.#abandon(',
+    replace: 'between(() => this.#closeAll(',
+    test: 'packages/runtime/src/loop/rebalance.test.ts',
+  },
+  {
+    name: 'an asynchronous record overtakes one of its key',
+    file: 'packages/streams/src/async/lanes.ts',
+    find: '    if (lane.busy) return\n',
+    replace: '',
+    test: 'packages/streams/src/async/stage.test.ts',
+  },
 ]

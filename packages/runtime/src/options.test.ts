@@ -4,6 +4,7 @@ import { FakeClock } from '@riacho/testing'
 import { expect, it } from 'vitest'
 import { Line } from './line.fixture.ts'
 import { type AppOptions, settings } from './options.ts'
+import { CrashGuard } from './task/crash-guard.ts'
 import { joined, take, write } from './trial.fixture.ts'
 
 const source = topic('in', { key: text, value: text })
@@ -96,4 +97,11 @@ it('refuses a guarantee and an interval that do not exist', async () => {
   const broker = await embedded()
   expect(() => settings({ broker, guarantee: 'twice' as never })).toThrow('RIACHO_OPTION')
   expect(() => settings({ broker, commitIntervalMs: -1 })).toThrow('RIACHO_OPTION')
+})
+
+it('carefulRecordsMax: an application that died before takes so many records one by one, and then trusts its input again', () => {
+  const guard = new CrashGuard({ startsMax: 1, onError: 'fail' }, 1)
+  let taken = 0
+  for (; guard.careful && taken < 1_000_000; taken++) guard.took()
+  expect(taken).toBe(10_000)
 })

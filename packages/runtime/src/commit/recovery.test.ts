@@ -128,3 +128,23 @@ it('a producer that cannot abort does not keep a task from going back', async ()
   expect((await read(broker, 'kept')).length).toBe(30)
   await engine.close()
 })
+
+it('going back is no crash: it does not make a record suspect of killing the process', async () => {
+  const { broker, line } = await laid()
+  await broker.admin.createTopics([{ name: 'dead', partitions: 1 }])
+  const crashLoop = { startsMax: 1, onError: { deadLetter: 'dead' } } as const
+  const engine = await joined(plan, { broker: line.broker, guarantee: 'exactly-once', crashLoop })
+  for (let turn = 0; turn < 5; turn++) {
+    await take(engine)
+    line.failOnce('commit')
+    await engine.commitDue(true)
+  }
+  line.before = () => {}
+  for (let turn = 0; turn < 3; turn++) {
+    await take(engine)
+    await engine.commitDue(true)
+  }
+  expect([engine.counters.recoveries, await read(broker, 'dead'), (await read(broker, 'kept')).length]).toEqual([5, [], 30])
+  expect(engine.tasks[0]!.guard).toMatchObject({ starts: 1, suspects: false, careful: false })
+  await engine.close()
+})

@@ -13,7 +13,7 @@ import { commit, commitStart, DrainTimeout } from '../commit/commit.ts'
 import { HeldLimits } from '../commit/held-limits.ts'
 import { Counters } from '../observe/counters.ts'
 import type { Settings } from '../options.ts'
-import { type OpenContext, type OpenTask, openTask } from '../task/open.ts'
+import { type Before, type OpenContext, type OpenTask, openTask } from '../task/open.ts'
 import type { EngineTask } from '../task/task.ts'
 import { prepareTopics } from './topics.ts'
 
@@ -109,8 +109,8 @@ export class Engine {
     }
   }
 
-  async #start(part: SubTopology, partition: number, kept?: EngineTask['kept']): Promise<void> {
-    const open = await openTask(part, partition, this.#context!, kept)
+  async #start(part: SubTopology, partition: number, before?: Before): Promise<void> {
+    const open = await openTask(part, partition, this.#context!, before)
     this.#open.set(open.task.id, open)
     for (const input of open.task.inputs) if (input.name === input.at.topic) this.#fetcher.add(input.at, input.position)
     open.task.heldMax = this.#heldLimits.of(open.task.id)
@@ -325,7 +325,7 @@ export class Engine {
     await this.#abandon([open])
     const kept = known ? open.task.kept : undefined
     for (const { store } of kept?.values() ?? []) store.rollback()
-    await this.#start(open.task.part, open.task.partition, kept)
+    await this.#start(open.task.part, open.task.partition, { kept, counted: open.task.guard?.counted === true })
   }
 
   /** Closes tasks whose work does not count. What cannot be closed, such as a producer that cannot abort, is fenced by whoever opens the task next. */

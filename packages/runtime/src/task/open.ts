@@ -32,6 +32,14 @@ export interface OpenContext {
   wake(): void
 }
 
+/** What a task that goes back to its last commit leaves to itself. */
+export interface Before {
+  /** Its stores, when they hold what the last commit does. */
+  readonly kept: ReadonlyMap<string, KeptStore> | undefined
+  /** Its start is counted: going back is no further one. */
+  readonly counted: boolean
+}
+
 /** A task that is ready to run. */
 export interface OpenTask {
   readonly task: EngineTask
@@ -42,12 +50,7 @@ export interface OpenTask {
  * Takes over a task: its producer first, which fences a predecessor and ends what that left open; then the committed offsets (requireStable), the nodes, the stores
  * from their changelogs (or kept, as they were at the last commit), and the inputs at the committed positions.
  */
-export async function openTask(
-  part: SubTopology,
-  partition: number,
-  context: OpenContext,
-  kept?: ReadonlyMap<string, KeptStore>,
-): Promise<OpenTask> {
+export async function openTask(part: SubTopology, partition: number, context: OpenContext, before?: Before): Promise<OpenTask> {
   const { plan, settings } = context
   const producers = await openProducers(`${plan.id}-${part.index}_${partition}`, settings)
   const own = part.topics.filter(topic => partition < (context.counts.get(topic) ?? 0))
@@ -58,7 +61,8 @@ export async function openTask(
   const known = new Map(committed.map(offset => [offset.topic, { offset: offset.offset, ...decodeCommitMetadata(offset.metadata) }]))
   const times = new Map<string, number>()
   for (const { times: kept } of known.values()) for (const [label, time] of kept) times.set(label, Math.max(time, times.get(label) ?? -1))
-  const starts = times.get(startsMark) ?? 0
+  const kept = before?.kept
+  const starts = Math.max(0, (times.get(startsMark) ?? 0) - (before?.counted ? 1 : 0))
   times.delete(startsMark)
   const guard = settings.crashLoop && new CrashGuard(settings.crashLoop, starts)
   const task = new EngineTask({ ...context, part, partition, ...producers, times, kept, guard })
