@@ -4,7 +4,7 @@ import { type Broker, type DeadLetter, readDeadLetter } from '@riacho/streams/en
 import { describe, expect, it } from 'vitest'
 import { Engine } from '../loop/engine.ts'
 import { settings } from '../options.ts'
-import type { CrashLoopOptions } from './crash-guard.ts'
+import { CrashGuard, type CrashLoopOptions } from './crash-guard.ts'
 
 const values = ['a', 'b', 'c', 'd', 'e', 'kill', 'f', 'g', 'kill', 'h']
 
@@ -101,5 +101,14 @@ describe('a record that kills the process', () => {
       expect(engine.tasks[0]?.guard).toMatchObject({ starts: 1, suspects: false, careful: false })
       await engine.close()
     }
+  })
+
+  it('trusts the input again after carefulRecordsMax records', () => {
+    const guard = new CrashGuard({ startsMax: 1, onError: 'fail', carefulRecordsMax: 2 }, 1)
+    expect(guard.careful).toBe(true)
+    guard.took()
+    expect(guard.careful).toBe(true)
+    guard.took()
+    expect(guard.careful).toBe(false)
   })
 })

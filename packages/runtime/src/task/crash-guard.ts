@@ -4,13 +4,12 @@ export interface CrashLoopOptions {
   readonly startsMax: number
   /** 'fail' stops with `RIACHO_CRASH_LOOP`, which names the record; a dead letter topic takes it and goes on. */
   readonly onError: 'fail' | { readonly deadLetter: string }
+  /** Records that are taken one by one before a careful start trusts the input again. Default 10,000. */
+  readonly carefulRecordsMax?: number
 }
 
 /** The name under which commit metadata counts starts; no operator can have it. */
 export const startsMark = '~starts'
-
-/** Records that are taken one by one before a careful start trusts the input again. */
-const carefulRecordsMax = 10_000
 
 /**
  * Watches over one task's starts. Each start is counted in the committed metadata before the first record is taken, and forgotten by the first commit that follows a
@@ -31,7 +30,7 @@ export class CrashGuard {
     this.options = options
     this.starts = before + 1
     this.suspects = before > options.startsMax
-    this.#carefulLeft = before >= options.startsMax ? carefulRecordsMax : 0
+    this.#carefulLeft = before >= options.startsMax ? (options.carefulRecordsMax ?? 10_000) : 0
   }
 
   /** Records are taken and committed one by one. */

@@ -119,7 +119,7 @@ export interface GroupOptions {
 
 /** What a group tells its member. The engine answers between two steps of its loop. */
 export interface GroupCallbacks {
-  /** These partitions are this member's from now on, beside those it has. Called once after joining, with none if there are none for it. */
+  /** These partitions are this member's from now on, beside those it has. Called once after joining, with none if there are none for it yet. */
   assigned(partitions: readonly TopicPartition[]): Promise<void>
   /** Awaited before the partitions can move: finish, flush and commit here. */
   revoked(partitions: readonly TopicPartition[]): Promise<void>
@@ -235,7 +235,7 @@ export interface Producer {
    * {@link Producer.abort} does: until then everything else rejects.
    */
   flush(): Promise<void>
-  /** Adds the offsets to the open transaction, with the member's generation (KIP-447). */
+  /** Adds the offsets to the open transaction, with the member's generation (KIP-447). A refusal breaks the transaction: everything else rejects until the abort. */
   sendOffsets(member: Membership, offsets: readonly CommittedOffset[]): Promise<void>
   /**
    * Flushes, then ends the transaction. When it resolves the outcome is certain; readers may see it a moment later. When it rejects the
