@@ -103,6 +103,9 @@ async function start(): Promise<void> {
   if (running !== undefined) console.log(summary(running.app.metrics(), stored(directory)).join('\n'))
 }
 
+// `npm start | head` closes the pipe: nobody looks any more, so this ends as at Ctrl-C.
+process.stdout.once('error', () => process.kill(process.pid, 'SIGTERM')).on('error', () => {})
+
 try {
   await start()
 } catch (thrown) {

@@ -143,6 +143,15 @@ describe('while it runs', () => {
     await untilEnd(directory)
     await expectRecomputed(directory)
   })
+
+  it('ends well when nobody reads what it says any more', async () => {
+    const directory = directoryOf(200, 12)
+    const run = await started(directory)
+    run.child.stdout?.destroy()
+    expect(await run.ended).toMatchObject({ code: 0, error: '' })
+    await untilEnd(directory)
+    await expectRecomputed(directory)
+  })
 })
 
 const hinted = async ({ text }: Started): Promise<{ out: string }> => {
@@ -169,7 +178,7 @@ describe('riacho', () => {
     expect(code).toBe(0)
     const [letter, ...others] = out.trim().split('\n')
     expect(others).toEqual([])
-    const { line, bytes } = { line: expected(directory).invalid[0]!.line, bytes: expected(directory).invalid[0]!.bytes }
+    const { line, bytes } = expected(directory).invalid[0]!
     expect(JSON.parse(letter!)).toMatchObject({
       value: bytes,
       headers: expect.arrayContaining([['__streams.errors.offset', String(line)]]),
