@@ -93,6 +93,17 @@ it('frees expired windows at a commit, and only then', () => {
   expect(store.size).toBe(3)
 })
 
+it('frees expired windows while it is restored: a changelog holds a day more than a store', () => {
+  const { task, store } = open()
+  for (let start = 0; start < 1000; start += 10) store.put('k', start, start, start)
+  const { store: restored } = open()
+  for (const { key, value, timestamp } of task.logged) {
+    restored.restore(key, value, timestamp)
+    expect(restored.size).toBeLessThanOrEqual(3)
+  }
+  expect(restored.size).toBe(3)
+})
+
 it('puts its time back with its rows', () => {
   const { store } = open()
   store.put('k', 0, 1, 0)

@@ -89,7 +89,10 @@ class MemoryWindowStore<K, V> implements WindowStore<K, V> {
   restore(key: Uint8Array, value: Uint8Array | null, timestamp: number): void {
     const start = readLong(key, key.length - 12)
     const canonical = this.#form.ofBytes(key.subarray(0, key.length - 12))
-    if (start > this.#time) this.#time = start
+    if (start > this.#time) {
+      this.#time = start
+      this.#expire()
+    }
     this.#timeCommitted = this.#time
     if (start <= this.#time - this.#retention) return
     if (value === null) this.#windows.get(start)?.delete(canonical)
@@ -99,11 +102,7 @@ class MemoryWindowStore<K, V> implements WindowStore<K, V> {
   committed(): void {
     this.#undo.committed()
     this.#timeCommitted = this.#time
-    const limit = this.#time - this.#retention
-    this.#lastStart = -1
-    let expired = 0
-    while (expired < this.#starts.length && this.#starts[expired]! <= limit) this.#windows.delete(this.#starts[expired++]!)
-    if (expired > 0) this.#starts = this.#starts.slice(expired)
+    this.#expire()
   }
 
   rollback(): void {
@@ -117,6 +116,15 @@ class MemoryWindowStore<K, V> implements WindowStore<K, V> {
     this.#starts = []
     this.#time = this.#timeCommitted = -1
     this.#undo.committed()
+  }
+
+  /** Lets go of windows that nobody sees any more: not between commits, because a rollback turns time back. */
+  #expire(): void {
+    const limit = this.#time - this.#retention
+    this.#lastStart = -1
+    let expired = 0
+    while (expired < this.#starts.length && this.#starts[expired]! <= limit) this.#windows.delete(this.#starts[expired++]!)
+    if (expired > 0) this.#starts = this.#starts.slice(expired)
   }
 
   #window(start: number): Rows<V> | undefined {
