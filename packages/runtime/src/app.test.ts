@@ -281,3 +281,33 @@ it('what waits for it learns of its end', async () => {
   await application.start()
   await expect(application.untilEnd()).rejects.toMatchObject({ code: 'RIACHO_ASYNC' })
 })
+
+it('the end is not there before it runs: untilEnd waits while it starts, and refuses what was not started', async () => {
+  const broker = await laid(50)
+  const application = app(passing, { broker })
+  await expect(application.untilEnd()).rejects.toMatchObject({ code: 'RIACHO_STATE' })
+  const started = application.start()
+  await application.untilEnd()
+  expect((await read(broker, 'out')).length).toBe(50)
+  await started
+  await application.stop()
+})
+
+it('goes on when only its lag cannot be asked for', async () => {
+  const broker = await laid(1)
+  const line = new Line(broker)
+  const { application } = made(passing, { broker: line.broker, commitIntervalMs: 1 })
+  await application.start()
+  let refused = 0
+  line.before = call => {
+    if (call !== 'offsets') return
+    refused++
+    throw new Error('the numbers are away')
+  }
+  await until('the lag is asked for twice', () => refused > 1)
+  await write(broker, 'in', ...numbered(1))
+  await until('it goes on', async () => (await read(broker, 'out')).length === 2)
+  line.before = () => {}
+  await application.stop()
+  expect(application.state).toBe('NOT_RUNNING')
+})

@@ -1,4 +1,4 @@
-import { RiachoError, type Topology } from '@riacho/streams/engine'
+import { RiachoError, reasonOf, type Topology } from '@riacho/streams/engine'
 import { mayFollow, type State } from './lifecycle.ts'
 import { Engine } from './loop/engine.ts'
 import type { AppMetrics } from './observe/metrics.ts'
@@ -88,11 +88,14 @@ class Application implements App {
   }
 
   async untilEnd(): Promise<void> {
+    if (this.#state === 'CREATED') throw new RiachoError('RIACHO_STATE', 'nothing runs whose end could come: start() the application first')
     for (;;) {
       let ended = false
+      // While it starts there are no tasks yet, and so nothing that says that there is input.
+      const starting = this.#state === 'REBALANCING'
       const look = this.#between(async () => {
         await this.#engine.commitDue(true)
-        ended = await this.#engine.atEnd()
+        ended = !starting && (await this.#engine.atEnd())
       })
       await Promise.race([look, this.done])
       if (ended) return
@@ -180,7 +183,12 @@ class Application implements App {
     const now = this.#settings.clock.now()
     if (now - this.#lagAsked < lagMs) return
     this.#lagAsked = now
-    this.#lag = await this.#engine.lag()
+    try {
+      this.#lag = await this.#engine.lag()
+    } catch (error) {
+      // A number that nobody needs to go on. What is truly broken fails where it is used.
+      this.#settings.log({ level: 'debug', message: `the lag could not be asked for: ${reasonOf(error)}` })
+    }
   }
 
   async #finished(): Promise<void> {
