@@ -97,6 +97,16 @@ it('refuses a guarantee and an interval that do not exist', async () => {
   const broker = await embedded()
   expect(() => settings({ broker, guarantee: 'twice' as never })).toThrow('RIACHO_OPTION')
   expect(() => settings({ broker, commitIntervalMs: -1 })).toThrow('RIACHO_OPTION')
+  expect(() => settings({ broker, maxTaskIdleMs: Number.NaN })).toThrow('RIACHO_OPTION')
+  expect(settings({ broker, maxTaskIdleMs: -1 }).maxTaskIdleMs).toBe(-1)
+})
+
+it('refuses transactions that the broker would abort before they are committed', async () => {
+  const broker = await embedded()
+  const limits = { transactionTimeoutMs: 1000 }
+  expect(() => settings({ broker, guarantee: 'exactly-once', commitIntervalMs: 1001, limits })).toThrow('RIACHO_OPTION')
+  expect(settings({ broker, guarantee: 'exactly-once', commitIntervalMs: 1000, limits }).commitIntervalMs).toBe(1000)
+  expect(settings({ broker, commitIntervalMs: 1001, limits }).commitIntervalMs).toBe(1001)
 })
 
 it('carefulRecordsMax: an application that died before takes so many records one by one, and then trusts its input again', () => {

@@ -92,6 +92,15 @@ export function settings(options: AppOptions): Settings {
   if (!(Number.isSafeInteger(commitIntervalMs) && commitIntervalMs >= 0)) {
     throw new RiachoError('RIACHO_OPTION', `commitIntervalMs is a whole number, 0 or more, not ${commitIntervalMs}`)
   }
+  if (exactlyOnce && commitIntervalMs > limits.transactionTimeoutMs) {
+    throw new RiachoError(
+      'RIACHO_OPTION',
+      `commitIntervalMs (${commitIntervalMs}) is at most limits.transactionTimeoutMs (${limits.transactionTimeoutMs}) when exactly once: the broker aborts a transaction that is open for longer`,
+    )
+  }
+  const maxTaskIdleMs = options.maxTaskIdleMs ?? 0
+  if (!(Number.isSafeInteger(maxTaskIdleMs) && maxTaskIdleMs >= -1))
+    throw new RiachoError('RIACHO_OPTION', `maxTaskIdleMs is a whole number, -1 or more, not ${maxTaskIdleMs}`)
   return Object.freeze({
     broker: options.broker,
     guarantee,
@@ -99,7 +108,7 @@ export function settings(options: AppOptions): Settings {
     commitIntervalMs,
     clock: options.clock ?? systemClock,
     keepStreamTime: options.keepStreamTime ?? false,
-    maxTaskIdleMs: options.maxTaskIdleMs ?? 0,
+    maxTaskIdleMs,
     strict: options.strict ?? false,
     crashLoop: options.crashLoop,
     log: options.log ?? (() => {}),
