@@ -176,10 +176,12 @@ export class Engine {
   }
 
   async #countStarts(): Promise<void> {
-    for (const { task, readers } of this.#open.values()) {
+    for (const open of [...this.#open.values()]) {
+      const { task, readers } = open
       if (task.guard === undefined || task.guard.counted) continue
-      await commitStart(task, { plan: this.plan, settings: this.settings, member: this.#member!, connectors: readers, drainMs: 0 })
-      task.guard.counted = true
+      const context = { plan: this.plan, settings: this.settings, member: this.#member!, connectors: readers, drainMs: 0 }
+      if ((await this.#tried(task, () => commitStart(task, context))) !== 'committed') await this.#recover(open, false)
+      else task.guard.counted = true
     }
   }
 
@@ -221,7 +223,9 @@ export class Engine {
       if (all || pressed || clock.now() - task.lastCommit >= commitIntervalMs) {
         const outcome = await this.#commit(open, limits.commitDrainMs)
         if (outcome !== 'committed') await this.#recover(open, outcome === 'aborted')
-      } else if (task.producer.bufferedBytes > limits.producerBytesMax) await task.producer.flush()
+      } else if (task.producer.bufferedBytes > limits.producerBytesMax) {
+        if ((await this.#tried(task, () => task.producer.flush())) !== 'committed') await this.#recover(open, false)
+      }
     }
   }
 
@@ -287,24 +291,9 @@ export class Engine {
     const began = performance.now()
     const asked = clock.now()
     const limit = this.settings.exactlyOnce ? Math.min(drainMs, this.settings.limits.transactionTimeoutMs / 3) : drainMs
-    try {
-      await commit(task, { plan: this.plan, settings: this.settings, member: this.#member!, connectors: open.readers, drainMs: limit })
-    } catch (error) {
-      if (error instanceof BrokerError && error.fatal) throw error
-      const known = error instanceof DrainTimeout || (this.settings.exactlyOnce && error instanceof BrokerError && error.abortable)
-      if (!known && !(error instanceof BrokerError && (error.retriable || error.abortable || error.fenced))) throw error
-      if (error instanceof DrainTimeout) this.#heldLimits.late(task.id, error.finished)
-      const failures = (this.#failures.get(task.id) ?? 0) + (error instanceof DrainTimeout ? 0 : 1)
-      if (failures > failedCommitsMax) throw error
-      this.#failures.set(task.id, failures)
-      this.settings.log({
-        level: 'warn',
-        message: `commit failed, the task goes back to its last one: ${reasonOf(error)}`,
-        task: task.id,
-        failures,
-      })
-      return known ? 'aborted' : 'unknown'
-    }
+    const context = { plan: this.plan, settings: this.settings, member: this.#member!, connectors: open.readers, drainMs: limit }
+    const outcome = await this.#tried(task, () => commit(task, context))
+    if (outcome !== 'committed') return outcome
     this.#failures.delete(task.id)
     const seconds = (performance.now() - began) / 1000
     task.lastCommit = clock.now()
@@ -314,6 +303,25 @@ export class Engine {
     this.counters.commitSeconds += seconds
     this.settings.log({ level: 'debug', message: 'committed', task: task.id, seconds })
     return 'committed'
+  }
+
+  /** Runs a step of a task towards its commit. A failure that going back can mend is an answer, up to `failedCommitsMax` in a row; others are thrown. */
+  async #tried(task: EngineTask, step: () => Promise<void>): Promise<'committed' | 'aborted' | 'unknown'> {
+    try {
+      await step()
+      return 'committed'
+    } catch (error) {
+      if (error instanceof BrokerError && error.fatal) throw error
+      const known = error instanceof DrainTimeout || (this.settings.exactlyOnce && error instanceof BrokerError && error.abortable)
+      if (!known && !(error instanceof BrokerError && (error.retriable || error.abortable || error.fenced))) throw error
+      if (error instanceof DrainTimeout) this.#heldLimits.late(task.id, error.finished)
+      const failures = (this.#failures.get(task.id) ?? 0) + (error instanceof DrainTimeout ? 0 : 1)
+      if (failures > failedCommitsMax) throw error
+      this.#failures.set(task.id, failures)
+      const message = `commit failed, the task goes back to its last one: ${reasonOf(error)}`
+      this.settings.log({ level: 'warn', message, task: task.id, failures })
+      return known ? 'aborted' : 'unknown'
+    }
   }
 
   /**
