@@ -1,6 +1,6 @@
 import { embedded } from '@riacho/embedded'
 import { count, mapAsync, mapValues, RiachoError, text, to, topic, topology, toStream } from '@riacho/streams'
-import type { Topology } from '@riacho/streams/engine'
+import { BrokerError, type Topology } from '@riacho/streams/engine'
 import { describe, expect, it } from 'vitest'
 import { app } from './app.ts'
 import { mayFollow, type State, transitions } from './lifecycle.ts'
@@ -310,4 +310,28 @@ it('goes on when only its lag cannot be asked for', async () => {
   line.before = () => {}
   await application.stop()
   expect(application.state).toBe('NOT_RUNNING')
+})
+
+it('fails of one thing only when its partitions are lost in the same moment', async () => {
+  const { broker } = new Line(await laid(1))
+  const line = new Line({
+    ...broker,
+    join: (group, on) => {
+      line.before = call => {
+        if (call !== 'poll' || application.state !== 'RUNNING') return
+        on.lost([{ topic: 'in', partition: 0 }], new BrokerError('UNKNOWN_MEMBER_ID', 'the member is gone', { fenced: true }))
+        throw new Error('the wire broke')
+      }
+      return broker.join(group, on)
+    },
+  })
+  const { application } = made(passing, { broker: line.broker })
+  const unhandled: unknown[] = []
+  const listen = (reason: unknown): number => unhandled.push(reason)
+  process.on('unhandledRejection', listen)
+  await application.start()
+  await expect(application.done).rejects.toThrow('the wire broke')
+  await new Promise(resolve => setTimeout(resolve, 1))
+  process.off('unhandledRejection', listen)
+  expect(unhandled).toEqual([])
 })

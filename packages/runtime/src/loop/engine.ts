@@ -80,7 +80,8 @@ export class Engine {
         },
         revoked: partitions => between(() => this.revoke(partitions)),
         lost: (partitions, reason) => {
-          void between(() => this.#abandon(this.#tasksOf(partitions)))
+          // It rejects only when the application has failed of something else meanwhile.
+          between(() => this.#abandon(this.#tasksOf(partitions))).catch(() => {})
           first.reject(reason)
           lost(reason)
         },
