@@ -1,3 +1,4 @@
+import { firstValueFrom, generate, take, toArray } from 'rxjs'
 import { expect, it } from 'vitest'
 import { count } from './count.ts'
 import { filter } from './filter.ts'
@@ -56,3 +57,20 @@ it('refuses a route that leaves the plan', () => {
 })
 
 keepsPolicies('triage', options => triage(value => (cents(value) > 0 ? 'a' : 'a'), { a: mapValues(() => 1) }, options))
+
+it('on a plain Observable it stops a source that never waits when nobody wants more', async () => {
+  let made = 0
+  const next = (n: number): ReturnType<typeof order> => {
+    // Where nothing stops it, the test says so instead of standing still.
+    if (++made > 1000) throw new Error('nothing stops the source')
+    return order(n)
+  }
+  const endless = generate({ initialState: 0, iterate: n => n + 1, resultSelector: next })
+  const routed = endless.pipe(
+    triage(() => 'a' as const, { a: filter(() => true) }),
+    take(2),
+    toArray(),
+  )
+  expect(await firstValueFrom(routed)).toHaveLength(2)
+  expect(made).toBe(2)
+})

@@ -1,4 +1,4 @@
-import { Observable, type OperatorFunction, Subject, type Subscriber } from 'rxjs'
+import { Observable, type OperatorFunction, Subject, type Subscriber, takeUntil } from 'rxjs'
 import type { StreamRecord } from '../contract/record.ts'
 import { RiachoError } from '../errors.ts'
 import { PlainTask } from '../plain/task.ts'
@@ -61,6 +61,9 @@ function plain<K, V, O>(
     const fail = failed(new PlainTask(error => subscriber.error(error)), 'triage', options.onError)
     const subjects = new Map([...table.keys()].map(name => [name, new Subject<StreamRecord<K, V>>()]))
     let left = subjects.size
+    // A source that emits while it is subscribed to has handed out no subscription yet by which it could be stopped.
+    const over = new Subject<void>()
+    subscriber.add(() => over.next())
     for (const [name, route] of table) {
       subscriber.add(
         route(subjects.get(name)!).subscribe({
@@ -73,7 +76,7 @@ function plain<K, V, O>(
       )
     }
     subscriber.add(
-      source.subscribe({
+      source.pipe(takeUntil(over)).subscribe({
         next: record => {
           let subject: Subject<StreamRecord<K, V>>
           try {

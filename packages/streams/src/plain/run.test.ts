@@ -1,4 +1,4 @@
-import { concat, EMPTY, firstValueFrom, from, NEVER, of, Subject, throwError, toArray } from 'rxjs'
+import { concat, EMPTY, firstValueFrom, from, generate, NEVER, of, Subject, take, throwError, toArray } from 'rxjs'
 import { expect, it, vi } from 'vitest'
 import type { StreamRecord } from '../contract/record.ts'
 import type { Sink } from '../contract/sink.ts'
@@ -82,6 +82,30 @@ it('unsubscribing aborts asynchronous work and ends timers', async () => {
   } finally {
     vi.useRealTimers()
   }
+})
+
+it('what is over stops a source that never waits: after enough, and after an error', async () => {
+  let made = 0
+  const next = (n: number): Text => {
+    // Where nothing stops it, the test says so instead of standing still.
+    if (++made > 1000) throw new Error('nothing stops the source')
+    return record('a', String(n))
+  }
+  const endless = generate({ initialState: 0, iterate: n => n + 1, resultSelector: next })
+  const first = endless.pipe(
+    mapValues(value => value),
+    take(2),
+    toArray(),
+  )
+  expect(values(await firstValueFrom(first))).toEqual(['0', '1'])
+  expect(made).toBe(2)
+  let called = 0
+  const failing = mapValues<string, string, string>(() => {
+    called++
+    throw new Error('no')
+  })
+  await expect(firstValueFrom(endless.pipe(failing))).rejects.toThrow('no')
+  expect(called).toBe(1)
 })
 
 it('a sink that cannot be closed is an error at completion, and nobody’s when unsubscribed', async () => {

@@ -1,4 +1,4 @@
-import { Observable } from 'rxjs'
+import { Observable, Subject, takeUntil } from 'rxjs'
 import type { Asked } from '../contract/node.ts'
 import type { Emit, Task } from '../contract/task.ts'
 import { RiachoError } from '../errors.ts'
@@ -29,11 +29,17 @@ export function runPlain<B>(
           error => subscriber.error(error),
         )
     }
-    subscriber.add(() => task.close())
+    // A source that emits while it is subscribed to has handed out no subscription yet by which it could be stopped.
+    const over = new Subject<void>()
+    subscriber.add(() => {
+      over.next()
+      task.close()
+    })
     sources.forEach((source, i) => {
+      if (subscriber.closed) return
       const input = inputs[i]! as Emit<unknown>
       subscriber.add(
-        (source as Observable<unknown>).subscribe({
+        (source as Observable<unknown>).pipe(takeUntil(over)).subscribe({
           next: record => {
             try {
               task.taking(record)
