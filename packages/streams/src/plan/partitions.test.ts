@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { count } from '../operator/count.ts'
 import { filter } from '../operator/filter.ts'
+import { mapAsync } from '../operator/map-async.ts'
 import { merge } from '../operator/merge.ts'
 import { rekey } from '../operator/rekey.ts'
 import { repartition } from '../operator/repartition.ts'
@@ -55,4 +56,10 @@ it('a long row of diamonds is counted at once', () => {
   let stream = numbers('a')
   for (let i = 0; i < 100; i++) stream = merge(stream.pipe(filter(() => true)), stream.pipe(filter(() => false)))
   expect(partitionCounts(topology('app', stream.pipe(repartition('r'), count('c'))), external).get('app-r-repartition')).toBe(4)
+})
+
+it('asynchronous work by key meets equal counts only; it is told that it need not be by key', () => {
+  const work = (order?: 'partition') => merge(numbers('a'), numbers('b')).pipe(mapAsync(async n => n, order && { order }))
+  expect(() => partitionCounts(topology('app', work()), external)).toThrow(/RIACHO_NOT_COPARTITIONED.*order: 'partition'/)
+  expect(() => partitionCounts(topology('app', work('partition')), external)).not.toThrow()
 })

@@ -30,7 +30,7 @@ export function partitionCounts(plan: Topology, external: ReadonlyMap<string, nu
     if (node.keyed && new Set(of(node, false)).size > 1) {
       throw new RiachoError(
         'RIACHO_NOT_COPARTITIONED',
-        `'${node.label}' meets inputs of ${[...new Set(of(node, false))].join(' and ')} partitions: put a repartition before it`,
+        `'${node.label}' meets inputs of ${[...new Set(of(node, false))].join(' and ')} partitions: put a repartition before it${node.async === undefined ? '' : ", or give it { order: 'partition' }"}`,
         { place: { node: node.label } },
       )
     }
