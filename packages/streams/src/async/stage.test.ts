@@ -194,6 +194,18 @@ describe('failures', () => {
     expect([out, task.stage.size > 0]).toEqual([[], true])
   })
 
+  it('that stop the task let no record pass: none of the key, none of the batch', async () => {
+    const keyed = open({})
+    await keyed.feed(['a', '1'], ['a', '2'], ['a', '3'])
+    await keyed.flights[0]!.fail(new Error('no'))
+    expect([keyed.started(), keyed.task.failures.length]).toEqual([['1'], 1])
+    const batched = open({ batch: { recordsMax: 3, wait: 20 } })
+    await batched.feed(['a', '1'], ['a', '2'], ['a', '3'])
+    await batched.flights[0]!.fail(new SinkError('poison', 'one of them'))
+    await batched.flights[1]!.fail(new SinkError('poison', 'this one'))
+    expect([batched.started(), batched.task.failures.length]).toEqual([['123', '1'], 1])
+  })
+
   it('become dead letters of the record that failed', async () => {
     const { feed, flights, out, task } = open({ by: 'partition', onError: { deadLetter: 'dead' }, origins: true })
     await feed(['a', '1'], ['b', '2'])

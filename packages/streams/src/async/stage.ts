@@ -100,6 +100,8 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
   readonly #lanes = new Lanes<Entry<A, B>>()
   #taken = 0
   #flying = 0
+  /** A record has stopped the task: no more work begins, so that none of its key passes it. */
+  #stopped = false
   #flushing = false
   #timer: AbortController | undefined
   #abort = new AbortController()
@@ -176,7 +178,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
   /** Starts batches while there are enough records, or any when it is time. */
   #start(now: boolean): void {
     const { recordsMax, wait } = this.#options.batch
-    while (this.#flying < this.#inFlightMax && this.#lanes.ready > 0) {
+    while (!this.#stopped && this.#flying < this.#inFlightMax && this.#lanes.ready > 0) {
       if (!now && !this.#flushing && this.#lanes.ready < recordsMax && wait > 0) {
         this.#wake(wait)
         return
@@ -214,6 +216,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
         if (signal.aborted || single.kind === 'aborted') return
         if (single.kind === 'done') this.#done([entry], single.result)
         else this.#gone(entry, single)
+        if (this.#stopped) break
       }
     } else for (const entry of batch) this.#gone(entry, outcome)
     if (signal.aborted) return
@@ -263,6 +266,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
   #gone(entry: Entry<A, B>, { error, attempts, firstFailure }: Extract<Outcome<B>, { kind: 'failed' }>): void {
     const { onError = 'fail' } = this.#options
     if (onError === 'fail' || this.#unopened) {
+      this.#stopped = true
       const what = this.#unopened ? 'could not be opened' : `failed after ${attempts} tries`
       const reason = `'${this.#label}' ${what}: ${reasonOf(error)}; mend it${this.#unopened ? '' : ', or give the stage an onError'}`
       this.#task.fail(new RiachoError('RIACHO_ASYNC', reason, { cause: error, place: { node: this.#label, ...place(entry.at) } }))
