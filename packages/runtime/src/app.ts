@@ -211,14 +211,10 @@ class Application implements App {
     this.#closing = true
   }
 
+  /** The reason is told once, by `start()` or `done`: whoever awaits them says it. */
   async #failed(error: unknown): Promise<void> {
     this.#close()
     this.#enter('PENDING_ERROR')
-    this.#settings.log({
-      level: 'error',
-      message: error instanceof Error ? error.message : String(error),
-      code: (error as { code?: unknown }).code,
-    })
     for (const work of this.#work.splice(0)) work.reject(error)
     await this.#engine.close().catch(() => {})
     this.#enter('ERROR')
