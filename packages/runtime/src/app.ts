@@ -156,6 +156,7 @@ class Application implements App {
         engine.punctuate()
         if (engine.failure !== undefined) throw engine.failure
         await engine.commitDue(false)
+        await engine.purge()
         await this.#askLag()
         busy = taken > 0
         // Promises of stages, timers and sockets come to their turn.

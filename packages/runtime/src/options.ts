@@ -47,6 +47,8 @@ export interface Limits {
   readonly revokeDrainMs: number
   /** Broker-side limit of a transaction. */
   readonly transactionTimeoutMs: number
+  /** How often records of repartition topics that a commit covers are deleted. */
+  readonly repartitionPurgeMs: number
   /** A restore that makes no progress for so long stops the application. */
   readonly restoreStallMs: number
   /** Time that a turn runs before it lets the process breathe. */
@@ -69,6 +71,7 @@ const defaults: Limits = Object.freeze({
   commitDrainMs: 5000,
   revokeDrainMs: 2000,
   transactionTimeoutMs: 60_000,
+  repartitionPurgeMs: 30_000,
   restoreStallMs: 60_000,
   turnMs: 10,
 })

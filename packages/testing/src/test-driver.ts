@@ -137,7 +137,7 @@ class Driver implements TestDriver {
   }
 
   async close(): Promise<void> {
-    await this.#engine.close()
+    await this.#patiently(this.#engine.close())
     await this.#producer.close()
   }
 

@@ -60,6 +60,7 @@ export async function commit(task: EngineTask, context: CommitContext): Promise<
   }
   for (const store of task.stores.values()) store.committed()
   task.dirty = false
+  task.committed = offsets
   for (const reader of context.connectors) await reader.committed(reader.input.mark)
 }
 

@@ -24,6 +24,19 @@ async function opened(plan: Topology, records: ReturnType<typeof numbered>, opti
   return { broker, clock, engine }
 }
 
+/** Moves the clock until `work` is done: work that was given up is waited for a little. */
+async function meanwhile(clock: FakeClock, work: Promise<unknown>): Promise<void> {
+  let done = false
+  const end = work.finally(() => {
+    done = true
+  })
+  for (let i = 0; !done && i < 100; i++) {
+    await settle()
+    if (!done) clock.advance(100)
+  }
+  await end
+}
+
 /** A sink that keeps what it is given; `write` may wait or throw. */
 function kept(write: (batch: readonly string[], signal: AbortSignal) => Promise<void> = async () => {}) {
   const batches: (readonly string[])[] = []
@@ -203,7 +216,7 @@ it.each(['at-least-once', 'exactly-once'] as const)(
     expect([engine.counters.recoveries, await committed(broker, 'back', 'in')]).toEqual([0, 3])
     hang = false
     clock.advance(1)
-    await commit
+    await meanwhile(clock, commit)
     expect([engine.counters.recoveries, signals.every(signal => signal.aborted), await committed(broker, 'back', 'in')]).toEqual([
       1,
       true,
@@ -258,9 +271,9 @@ it('exactly once: the deadline is at most a third of the transaction time-out', 
   const commit = engine.commitDue(true)
   await settle()
   clock.advance(1000)
-  await commit
+  await meanwhile(clock, commit)
   expect(engine.counters.recoveries).toBe(1)
-  await engine.close()
+  await meanwhile(clock, engine.close())
 })
 
 it.each(['at-least-once', 'exactly-once'] as const)(
@@ -275,7 +288,7 @@ it.each(['at-least-once', 'exactly-once'] as const)(
     const revoked = engine.revoke([{ topic: 'in', partition: 0 }])
     await settle()
     clock.advance(2000)
-    await revoked
+    await meanwhile(clock, revoked)
     expect([engine.tasks, await committed(broker, 'handed', 'in'), broker.loans]).toEqual([[], undefined, 0])
     expect(await values(broker, 'out')).toEqual([])
     await engine.close()
@@ -294,5 +307,36 @@ it('a record whose work fails for good stops the application, and nothing is com
     place: { node: 'mapAsync', topic: 'in', partition: 0, offset: 2 },
   })
   expect(await committed(broker, 'fatal', 'in')).toBeUndefined()
+  await engine.close()
+})
+
+it('work that ignores its signal has ended before the next try begins, so that an old write does not meet a new one', async () => {
+  const events: string[] = []
+  const first = new Gate()
+  const { sink } = kept(async batch => {
+    const name = `${events.filter(event => event.startsWith('begin')).length}`
+    events.push(`begin ${name} ${batch.join()}`)
+    if (name === '0') await first.opened
+    events.push(`end ${name}`)
+  })
+  const writing = persist<string, string>(sink, {
+    timeout: 50,
+    retry: { retriesMax: 1, backoff: { min: 1, max: 1 } },
+    batch: { recordsMax: 1, wait: 0 },
+  })
+  const { engine, clock } = await opened(topology('overlap', source.pipe(writing, out)), numbered(1), { limits: { commitDrainMs: 60_000 } })
+  await take(engine)
+  await settle()
+  clock.advance(50)
+  await settle()
+  clock.advance(500)
+  await settle()
+  expect(events).toEqual(['begin 0 0'])
+  first.open()
+  await settle()
+  clock.advance(1)
+  await settle()
+  expect(events).toEqual(['begin 0 0', 'end 0', 'begin 1 0', 'end 1'])
+  await engine.commitDue(true)
   await engine.close()
 })

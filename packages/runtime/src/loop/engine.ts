@@ -2,6 +2,7 @@ import {
   BrokerError,
   type CommittedOffset,
   type Fetcher,
+  internal,
   type Membership,
   reasonOf,
   type SubTopology,
@@ -15,6 +16,7 @@ import { Counters } from '../observe/counters.ts'
 import type { Settings } from '../options.ts'
 import { type Before, type OpenContext, type OpenTask, openTask } from '../task/open.ts'
 import type { EngineTask } from '../task/task.ts'
+import { checkLimits } from './limits.ts'
 import { prepareTopics } from './topics.ts'
 
 /** Commits of a task that may fail in a row before the application stops. */
@@ -30,6 +32,7 @@ export class Engine {
   #member: Membership | undefined
   #context: OpenContext | undefined
   #wake: () => void = () => {}
+  #purged: number
   /** Commits that failed in a row, by task. */
   readonly #failures = new Map<string, number>()
   readonly #heldLimits = new HeldLimits()
@@ -38,6 +41,7 @@ export class Engine {
     this.plan = plan
     this.settings = settings
     this.#fetcher = settings.broker.fetcher({ isolation: 'read_committed' })
+    this.#purged = settings.clock.now()
   }
 
   get tasks(): readonly EngineTask[] {
@@ -59,7 +63,7 @@ export class Engine {
       }
       connectors.set(connector.name, await connector.partitions())
     }
-    this.#warnOfRetries()
+    checkLimits(this.plan, this.settings)
     const counts = await prepareTopics(this.plan, this.settings, connectors)
     this.#context = { plan: this.plan, settings: this.settings, counters: this.counters, counts, connectors, wake: () => this.wake() }
     this.#wake = () => this.#fetcher.wake()
@@ -88,18 +92,6 @@ export class Engine {
       },
     )
     await first.promise
-  }
-
-  #warnOfRetries(): void {
-    const { exactlyOnce, limits, log } = this.settings
-    const wait = exactlyOnce ? Math.min(limits.commitDrainMs, limits.transactionTimeoutMs / 3) : limits.commitDrainMs
-    for (const { label, async } of this.plan.nodes) {
-      if (async === undefined || async.retryMs <= wait) continue
-      log({
-        level: 'warn',
-        message: `'${label}' may pause ${async.retryMs} ms between its tries, and a commit waits ${wait} ms for it: lower its backoff, or raise limits.commitDrainMs`,
-      })
-    }
   }
 
   /** Opens the tasks of these partitions. */
@@ -227,6 +219,23 @@ export class Engine {
       } else if (task.producer.bufferedBytes > limits.producerBytesMax) {
         if ((await this.#tried(task, () => task.producer.flush())) !== 'committed') await this.#recover(open, false)
       }
+    }
+  }
+
+  /** Deletes what commits cover from the repartition topics, now and then; they have no other end (Kafka Streams: `maybePurgeCommittedRecords`). */
+  async purge(): Promise<void> {
+    const now = this.settings.clock.now()
+    if (now - this.#purged < this.settings.limits.repartitionPurgeMs) return
+    this.#purged = now
+    const own = new Set(
+      this.plan.subTopologies.flatMap(part => part.reads.map(node => internal.repartition(this.plan.id, node.repartition!.name))),
+    )
+    const covered = this.tasks.flatMap(task => task.committed.filter(({ topic, offset }) => own.has(topic) && offset > 0))
+    if (covered.length === 0) return
+    try {
+      await this.settings.broker.admin.deleteRecords(covered)
+    } catch (error) {
+      this.settings.log({ level: 'warn', message: `old records of repartition topics stay for now: ${reasonOf(error)}` })
     }
   }
 

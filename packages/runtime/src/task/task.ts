@@ -1,6 +1,7 @@
 import type { StreamRecord } from '@riacho/streams'
 import {
   bytes,
+  type CommittedOffset,
   type DropReason,
   deadLetterHeaders,
   type Emit,
@@ -69,6 +70,8 @@ export class EngineTask implements Task {
   /** Why the task stopped. */
   failure: unknown
   lastCommit: number
+  /** What the last commit covers. */
+  committed: readonly CommittedOffset[] = []
   /** Records in asynchronous stages at which no more are taken. */
   heldMax = Number.POSITIVE_INFINITY
   /** Until when an empty input is waited for, once: forgotten when it has records again. For `maxTaskIdleMs`. */

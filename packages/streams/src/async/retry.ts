@@ -69,9 +69,26 @@ async function limited<T>(a: Attempt<T>): Promise<T> {
     own.abort()
     throw new RiachoError('RIACHO_ASYNC_LIMIT', `no answer within ${a.timeout} ms: raise { timeout } or mend what is slow`)
   })
+  let ended = false
+  const work = a.run(signal).finally(() => {
+    ended = true
+  })
   try {
-    return await Promise.race([a.run(signal), late])
+    return await Promise.race([work, late])
+  } catch (error) {
+    if (!ended) await settled(a, work)
+    throw error
   } finally {
     timer.abort()
   }
+}
+
+/** Longest wait for work that was given up to end: what it still writes must not meet the next try. */
+const settleMs = 1000
+
+/** Waits until work has ended, one way or the other, or has had its time. */
+async function settled<T>(a: Attempt<T>, work: Promise<T>): Promise<void> {
+  const over = new AbortController()
+  await Promise.race([work.then(undefined, () => {}), a.sleep(settleMs, over.signal)])
+  over.abort()
 }

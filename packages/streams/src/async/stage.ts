@@ -100,6 +100,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
   readonly #lanes = new Lanes<Entry<A, B>>()
   #taken = 0
   #flying = 0
+  readonly #working = new Set<Promise<void>>()
   /** A record has stopped the task: no more work begins, so that none of its key passes it. */
   #stopped = false
   #flushing = false
@@ -171,6 +172,8 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
 
   async close(): Promise<void> {
     this.abort()
+    // What was given up may still be writing: nothing is closed under it, and nobody takes its place before.
+    await Promise.all(this.#working)
     if (this.#opened !== undefined) await this.#work.close?.()
     this.#opened = undefined
   }
@@ -183,7 +186,8 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
         this.#wake(wait)
         return
       }
-      void this.#fly(this.#lanes.next(recordsMax))
+      const work = this.#fly(this.#lanes.next(recordsMax)).finally(() => this.#working.delete(work))
+      this.#working.add(work)
     }
   }
 

@@ -9,7 +9,8 @@ export interface Sink<K, V> {
   open?(): Promise<void>
   /**
    * Resolves when all records are durable. Called again with the same batch after a failure. Records of one key keep their order within a batch, and
-   * the next batch with that key is written after this one. After `signal` is aborted the outcome is ignored. A {@link SinkError} says whether trying again can help.
+   * the next batch with that key is written after this one. After `signal` is aborted the outcome is ignored, and it settles soon and
+   * writes nothing later: the next try, or the task that takes this one's place, waits a second for it and no longer. A {@link SinkError} says whether trying again can help.
    */
   write(batch: readonly StreamRecord<K, V | null>[], signal: AbortSignal): Promise<void>
   close?(): Promise<void>
@@ -23,8 +24,9 @@ export class SinkError extends Error {
   override readonly name = 'SinkError'
   readonly kind: 'transient' | 'permanent' | 'poison'
   readonly indexes?: readonly number[]
-  constructor(kind: 'transient' | 'permanent' | 'poison', message: string, options?: { cause?: unknown }) {
+  constructor(kind: 'transient' | 'permanent' | 'poison', message: string, options?: { cause?: unknown; indexes?: readonly number[] }) {
     super(message, options)
     this.kind = kind
+    if (options?.indexes !== undefined) this.indexes = options.indexes
   }
 }

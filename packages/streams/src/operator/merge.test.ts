@@ -1,13 +1,16 @@
 import { firstValueFrom, from, of, toArray } from 'rxjs'
 import { expect, it } from 'vitest'
-import { int64 } from '../serde/numbers.ts'
+import { int32, int64 } from '../serde/numbers.ts'
 import { text } from '../serde/text.ts'
+import { windowedKey } from '../wire/windowed-key.ts'
 import { count } from './count.ts'
 import { filter } from './filter.ts'
 import { mapValues } from './map-values.ts'
 import { merge } from './merge.ts'
 import { draw, order, orders } from './orders.fixture.ts'
+import { repartition } from './repartition.ts'
 import { selectKey } from './select-key.ts'
+import { to } from './to.ts'
 import { topic } from './topic.ts'
 
 it('hands on all records of all inputs', async () => {
@@ -36,4 +39,20 @@ it('one stream merged with itself gives each record twice, and is one child of i
   expect(await firstValueFrom(merge(records, records).pipe(toArray()))).toHaveLength(4)
   const twice = merge(orders, orders)
   expect(draw(twice).children.get(orders.node)).toEqual([twice.node])
+})
+
+it('refuses to guess how values are written whose serdes differ', () => {
+  const key = text
+  const both = merge(topic('a', { key, value: int64 }), topic('b', { key, value: int32 }))
+  expect(() => both.pipe(to('out'))).toThrow('RIACHO_NO_SERDE')
+  expect(() => both.pipe(repartition('again'))).toThrow('RIACHO_NO_SERDE')
+  expect(() =>
+    both.pipe(
+      filter(() => true),
+      to('out'),
+    ),
+  ).toThrow('RIACHO_NO_SERDE')
+  expect(both.pipe(to('out', { value: int64 })).node.sink?.value).toBe(int64)
+  const same = merge(topic('a', { key, value: windowedKey(text, 5) }), topic('b', { key, value: windowedKey(text, 5) }))
+  expect(same.pipe(to('out')).node.sink?.value.passId).toBe('windowed(text,5)')
 })

@@ -2,6 +2,7 @@ import type { Observable } from 'rxjs'
 import { merge as rxMerge } from 'rxjs'
 import type { StreamRecord } from '../contract/record.ts'
 import { RiachoError } from '../errors.ts'
+import { merged } from '../plan/mixed.ts'
 import { makeNode } from '../plan/node.ts'
 import { isStream, type KStream, Stream } from '../stream.ts'
 
@@ -24,14 +25,13 @@ export function merge<K, V>(...inputs: readonly Observable<StreamRecord<K, V>>[]
 export function mergeStreams(streams: readonly Stream<unknown>[], label: string): Stream<unknown> {
   const parents = streams.map(stream => stream.node)
   const open = parents.filter(parent => parent.sink === undefined)
-  const first = open[0]
   return new Stream(
     makeNode({
       kind: 'merge',
       label,
       parents: Object.freeze(parents),
-      key: open.every(parent => parent.key === first?.key) ? first?.key : undefined,
-      value: open.every(parent => parent.value === first?.value) ? first?.value : undefined,
+      key: merged(open.map(parent => parent.key)),
+      value: merged(open.map(parent => parent.value)),
       partitioned: open.every(parent => parent.partitioned),
       open: (_task, out) => parents.map(() => out),
     }),

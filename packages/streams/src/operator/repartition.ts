@@ -3,6 +3,7 @@ import type { RepartitionFacts } from '../contract/node.ts'
 import type { StreamRecord } from '../contract/record.ts'
 import type { Serde } from '../contract/serde.ts'
 import { RiachoError } from '../errors.ts'
+import { said } from '../plan/mixed.ts'
 import { checkName, type NodeSpec } from '../plan/node.ts'
 import { operator } from '../plan/operator.ts'
 import { json } from '../serde/json.ts'
@@ -38,6 +39,8 @@ export function moving(
   optional: boolean,
 ): Omit<NodeSpec, 'parents' | 'open'> {
   checkName(name, 'repartition')
+  said(key, name, 'key')
+  said(value, name, 'value')
   if (key === undefined) {
     throw new RiachoError(
       'RIACHO_NO_SERDE',

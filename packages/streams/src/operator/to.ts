@@ -3,6 +3,7 @@ import type { StreamRecord } from '../contract/record.ts'
 import type { Serde, Serdes } from '../contract/serde.ts'
 import type { Emit, SinkSpec } from '../contract/task.ts'
 import { RiachoError } from '../errors.ts'
+import { said } from '../plan/mixed.ts'
 import { makeNode } from '../plan/node.ts'
 import { json } from '../serde/json.ts'
 import { isStream, Stream } from '../stream.ts'
@@ -31,7 +32,7 @@ export function to<K, V>(
     }
     const parent = source.node
     const label = typeof topic === 'string' ? topic : 'to'
-    const key = (options.key ?? parent.key) as (Serde<unknown> & { readonly inner?: Serde<unknown> }) | undefined
+    const key = said(options.key ?? parent.key, label, 'key') as (Serde<unknown> & { readonly inner?: Serde<unknown> }) | undefined
     if (key === undefined)
       throw new RiachoError(
         'RIACHO_NO_SERDE',
@@ -42,7 +43,7 @@ export function to<K, V>(
     const sink: SinkSpec = Object.freeze({
       topic: topic as SinkSpec['topic'],
       key,
-      value: (options.value ?? parent.value ?? json()) as Serde<unknown>,
+      value: (said(options.value ?? parent.value, label, 'value') ?? json()) as Serde<unknown>,
       ...(inner !== undefined && { partitionKey: (windowed: unknown) => inner.encode((windowed as { key: unknown }).key) }),
       ...(options.partition && { partition: options.partition as NonNullable<SinkSpec['partition']> }),
     })

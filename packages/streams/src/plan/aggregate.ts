@@ -12,6 +12,7 @@ import { aggregateTable, DeltaValue, type TableFolding } from '../window/table-a
 import type { Windows } from '../window/windows.ts'
 import { windowedKey } from '../wire/windowed-key.ts'
 import { deadLettersOf } from './failure.ts'
+import { said } from './mixed.ts'
 import { checkName, checkPartitioned } from './node.ts'
 import { operator } from './operator.ts'
 
@@ -99,7 +100,7 @@ function keyOf(parent: Node, label: string): Serde<unknown> {
       { place: { node: label } },
     )
   }
-  return parent.key
+  return said(parent.key, label, 'key')
 }
 
 /** Keys of a plain Observable have no bytes: strings and numbers stand for themselves, others for their JSON. */
