@@ -65,7 +65,12 @@ export class Engine {
     }
     checkLimits(this.plan, this.settings)
     const counts = await prepareTopics(this.plan, this.settings, connectors)
-    this.#context = { plan: this.plan, settings: this.settings, counters: this.counters, counts, connectors, wake: () => this.wake() }
+    const lookUp = async (topic: string): Promise<void> => {
+      counts.set(topic, (await broker.admin.partitions([topic])).get(topic) ?? 1)
+      this.wake()
+    }
+    const { plan, settings, counters } = this
+    this.#context = { plan, settings, counters, counts, connectors, lookUp, wake: () => this.wake() }
     this.#wake = () => this.#fetcher.wake()
     const topics = [...new Set(this.plan.subTopologies.flatMap(part => part.topics))]
     const first = Promise.withResolvers<void>()
@@ -235,7 +240,7 @@ export class Engine {
     try {
       await this.settings.broker.admin.deleteRecords(covered)
     } catch (error) {
-      this.settings.log({ level: 'warn', message: `old records of repartition topics stay for now: ${reasonOf(error)}` })
+      this.settings.log({ level: 'warn', message: `old records of repartition topics could not be deleted: ${reasonOf(error)}` })
     }
   }
 

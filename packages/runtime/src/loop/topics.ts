@@ -43,7 +43,7 @@ export async function prepareTopics(
   plan: Topology,
   { broker, crashLoop }: Settings,
   connectors: ReadonlyMap<string, readonly string[]>,
-): Promise<ReadonlyMap<string, number>> {
+): Promise<Map<string, number>> {
   const external = new Set(
     plan.nodes.flatMap(node => [
       ...(node.source?.topics ?? []),

@@ -29,6 +29,7 @@ export interface OpenContext {
   readonly counts: ReadonlyMap<string, number>
   /** Partitions of each connector by its name. */
   readonly connectors: ReadonlyMap<string, readonly string[]>
+  lookUp(topic: string): Promise<void>
   wake(): void
 }
 

@@ -4,6 +4,7 @@ import { partitionOf } from '@riacho/streams/engine'
 import { expect, it } from 'vitest'
 import { app } from '../app.ts'
 import { joined, read, take, write } from '../trial.fixture.ts'
+import { ChosenTopics } from './chosen-topics.ts'
 
 const source = topic('in', { key: text, value: text })
 
@@ -73,5 +74,48 @@ it('dead letters without a key go to partitions in turn, too', async () => {
   await engine.commitDue(true)
   const rows = await read(broker, 'dead')
   expect([0, 1, 2].map(partition => rows.filter(row => row.partition === partition).length)).toEqual([2, 2, 2])
+  await engine.close()
+})
+
+it('a chosen topic has the partitions that the broker says, and keeps the order of a key', async () => {
+  const broker = await laid(3)
+  await broker.admin.createTopics([{ name: 'chosen', partitions: 4 }])
+  const given = Array.from({ length: 40 }, (_, i) => ({ key: `k${i % 8}`, value: String(i) }))
+  await write(broker, 'in', ...given)
+  const running = app(topology('choosing', source.pipe(to(({ value }) => (Number(value) % 2 === 0 ? 'chosen' : 'out')))), {
+    broker,
+    guarantee: 'exactly-once',
+  })
+  await running.start()
+  await running.untilEnd()
+  await running.stop()
+  const rows = await read(broker, 'chosen')
+  expect(rows).toHaveLength(20)
+  for (const row of rows) expect(row.partition).toBe(partitionOf(Buffer.from(row.key!), 4))
+  for (const key of ['k0', 'k2', 'k4', 'k6']) {
+    const numbers = rows.filter(row => row.key === key).map(row => Number(row.value))
+    expect(numbers).toEqual([...numbers].sort((a, b) => a - b))
+  }
+})
+
+it('stops feeding at waitingMax records whose topic is not known yet, and stops the task when it cannot be asked for', async () => {
+  const failures: unknown[] = []
+  const topics = new ChosenTopics(
+    () => Promise.reject(new Error('away')),
+    error => failures.push(error),
+  )
+  for (let i = 0; i < 999; i++) topics.wait('t', () => {})
+  expect(topics.full).toBe(false)
+  topics.wait('t', () => {})
+  expect(topics.full).toBe(true)
+  await new Promise(resolve => setImmediate(resolve))
+  expect(failures).toMatchObject([{ message: 'away' }])
+})
+
+it('a function that chooses no topic stops the task with the reason', async () => {
+  const broker = await laid(1)
+  await write(broker, 'in', { key: 'k', value: 'v' })
+  const engine = await joined(topology('none', source.pipe(to(() => undefined as unknown as string))), { broker })
+  await expect(take(engine)).rejects.toMatchObject({ code: 'RIACHO_PROCESSING', message: expect.stringContaining("return a topic's name") })
   await engine.close()
 })

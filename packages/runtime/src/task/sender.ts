@@ -6,8 +6,8 @@ export interface SenderContext {
   readonly producer: Producer
   /** Partition counts of all topics that are known. */
   readonly counts: ReadonlyMap<string, number>
-  /** A topic that a function chose and nobody knew of: counted as one partition once it is known to exist. */
-  unknown(topic: string): number
+  /** Calls `send` once the partitions of a topic that a function chose are known. */
+  wait(topic: string, send: () => void): void
   sent(): void
   /** Repartition topics drop null keys silently. */
   readonly dropNullKeys: boolean
@@ -17,7 +17,7 @@ export interface SenderContext {
 export function openSender(spec: SinkSpec, context: SenderContext): Emit<StreamRecord<unknown, unknown>> {
   const lanes = new Map<string, Lane>()
   const laneOf = (topic: string): Lane => {
-    const found = lanes.get(topic) ?? new Lane(topic, context.counts.get(topic) ?? context.unknown(topic), context.producer)
+    const found = lanes.get(topic) ?? new Lane(topic, context.counts.get(topic) ?? 1, context.producer)
     lanes.set(topic, found)
     return found
   }
@@ -33,9 +33,8 @@ export function openSender(spec: SinkSpec, context: SenderContext): Emit<StreamR
       place: { topic },
     })
   }
-  return record => {
+  const send = (record: StreamRecord<unknown, unknown>, lane: Lane): void => {
     const { key, value } = record
-    if (key === null && context.dropNullKeys) return
     let rawKey: string | Uint8Array | null = null
     let rawValue: string | Uint8Array | null = null
     try {
@@ -49,10 +48,30 @@ export function openSender(spec: SinkSpec, context: SenderContext): Emit<StreamR
     } catch (thrown) {
       refuse('value', thrown)
     }
-    const lane = fixed ?? laneOf(choose!(record))
     lane.writer(spec, record, rawKey).append(record.timestamp, rawKey, rawValue, record.headers.length === 0 ? undefined : record.headers)
     context.sent()
   }
+  if (fixed !== undefined) {
+    return record => {
+      if (record.key !== null || !context.dropNullKeys) send(record, fixed)
+    }
+  }
+  return record => {
+    const topic = chosen(choose!, record)
+    if (context.counts.has(topic)) send(record, laneOf(topic))
+    else context.wait(topic, () => send(record, laneOf(topic)))
+  }
+}
+
+function chosen(choose: (record: StreamRecord<unknown, unknown>) => string, record: StreamRecord<unknown, unknown>): string {
+  let topic: unknown
+  try {
+    topic = choose(record)
+  } catch (thrown) {
+    throw new RiachoError('RIACHO_PROCESSING', `the function that chooses a topic failed: ${reasonOf(thrown)}`, { cause: thrown })
+  }
+  if (typeof topic === 'string' && topic !== '') return topic
+  throw new RiachoError('RIACHO_PROCESSING', `the function that chooses a topic answered ${String(topic)}: return a topic's name`)
 }
 
 /** The partitions of one topic. */

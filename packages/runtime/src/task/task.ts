@@ -22,6 +22,7 @@ import {
 } from '@riacho/streams/engine'
 import type { Counters } from '../observe/counters.ts'
 import type { Settings } from '../options.ts'
+import { ChosenTopics } from './chosen-topics.ts'
 import type { CrashGuard } from './crash-guard.ts'
 import type { Input } from './input.ts'
 import { type KeptStore, keptStore } from './kept-store.ts'
@@ -45,6 +46,8 @@ export interface TaskParts {
   readonly times: ReadonlyMap<string, number>
   /** Stores of the task whose place this one takes, put back to the last commit. */
   readonly kept?: ReadonlyMap<string, KeptStore> | undefined
+  /** Asks the broker for the partitions of a topic and adds them to `counts`. */
+  lookUp(topic: string): Promise<void>
   readonly guard?: CrashGuard | undefined
   /** Wakes the loop. */
   wake(): void
@@ -263,11 +266,13 @@ export class EngineTask implements Task {
     const { counters, counts } = this.#parts
     const label = typeof spec.topic === 'string' ? spec.topic : 'to'
     counters.nodes[label] ??= 0
+    const late = typeof spec.topic === 'string' ? undefined : new ChosenTopics(this.#parts.lookUp, error => this.fail(error))
+    if (late !== undefined) this.hold(late)
     return openSender(spec, {
       producer: this.producer,
       counts,
       dropNullKeys,
-      unknown: () => 1,
+      wait: (topic, send) => late?.wait(topic, send),
       sent: () => {
         counters.recordsOut++
         counters.nodes[label]!++
@@ -299,7 +304,7 @@ export class EngineTask implements Task {
         producer: this.producer,
         counts,
         dropNullKeys: false,
-        unknown: () => 1,
+        wait: () => {},
         sent: () => {},
       })
     this.#letters.set(topic, letters)
