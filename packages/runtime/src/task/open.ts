@@ -1,11 +1,13 @@
 import type { StreamRecord } from '@riacho/streams'
 import {
+  BrokerError,
   decodeCommitMetadata,
   type Emit,
   internal,
   type Node,
   type Producer,
   RiachoError,
+  reasonOf,
   type SourceFacts,
   type SubTopology,
   type Topology,
@@ -52,8 +54,40 @@ export interface OpenTask {
  * from their changelogs (or kept, as they were at the last commit), and the inputs at the committed positions.
  */
 export async function openTask(part: SubTopology, partition: number, context: OpenContext, before?: Before): Promise<OpenTask> {
+  const { settings } = context
+  for (let failures = 1; ; failures++) {
+    try {
+      return await openOnce(part, partition, context, before)
+    } catch (error) {
+      if (!(error instanceof BrokerError && error.retriable) || failures > failedOpensMax) throw error
+      const message = `task ${part.index}_${partition} could not be opened, trying again: ${reasonOf(error)}`
+      settings.log({ level: 'warn', message, failures })
+      await settings.clock.sleep(100 * 2 ** failures)
+    }
+  }
+}
+
+/** Times that a task is opened again after a failure that the broker calls passing. */
+const failedOpensMax = 5
+
+async function openOnce(part: SubTopology, partition: number, context: OpenContext, before?: Before): Promise<OpenTask> {
+  const producers = await openProducers(`${context.plan.id}-${part.index}_${partition}`, context.settings)
+  try {
+    return await openWith(producers, part, partition, context, before)
+  } catch (error) {
+    await Promise.allSettled([producers.producer.close(), producers.changelog.close()])
+    throw error
+  }
+}
+
+async function openWith(
+  producers: Producers,
+  part: SubTopology,
+  partition: number,
+  context: OpenContext,
+  before?: Before,
+): Promise<OpenTask> {
   const { plan, settings } = context
-  const producers = await openProducers(`${plan.id}-${part.index}_${partition}`, settings)
   const own = part.topics.filter(topic => partition < (context.counts.get(topic) ?? 0))
   const committed = await settings.broker.admin.committed(
     plan.id,
@@ -95,11 +129,13 @@ export async function openTask(part: SubTopology, partition: number, context: Op
   return { task, readers }
 }
 
+interface Producers {
+  readonly producer: Producer
+  readonly changelog: Producer
+}
+
 /** Exactly once one transactional producer; at least once a second one for changelogs, which waits for its flush. */
-async function openProducers(
-  transactionalId: string,
-  { broker, exactlyOnce, limits }: Settings,
-): Promise<{ producer: Producer; changelog: Producer }> {
+async function openProducers(transactionalId: string, { broker, exactlyOnce, limits }: Settings): Promise<Producers> {
   if (exactlyOnce) {
     const producer = await broker.producer({ transactionalId, transactionTimeout: limits.transactionTimeoutMs })
     return { producer, changelog: producer }

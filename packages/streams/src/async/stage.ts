@@ -310,5 +310,5 @@ function place(at: Position | Origin | null): Partial<Position> {
 
 function laneOf(key: unknown): string | number | null {
   if (key === null || key === undefined) return null
-  return typeof key === 'string' || typeof key === 'number' ? key : JSON.stringify(key)
+  return typeof key === 'string' || typeof key === 'number' ? key : typeof key === 'bigint' ? `${key}n` : JSON.stringify(key)
 }
