@@ -24,7 +24,10 @@ export function compose(plan: Topology, part: SubTopology, task: EngineTask): Co
   const inputs = new Map<Node, readonly Emit[]>()
   const after = (node: Node): Emit => fanOut((plan.children.get(node) ?? []).flatMap(child => entries(child, node, inputs)))
   for (const node of [...part.nodes].reverse()) {
-    inputs.set(node, node.open(task, moved(plan, node) ? repartitionSender(plan, node, task) : after(node), asked(plan, part, node, task)))
+    const wishes = asked(plan, part, node, task)
+    const opened = node.open(task, moved(plan, node) ? repartitionSender(plan, node, task) : after(node), wishes)
+    const derives = wishes.origin !== undefined && node.deadLetters !== undefined && node.async === undefined
+    inputs.set(node, derives ? opened.map(input => task.deriving(input, wishes.origin!)) : opened)
   }
   const sources = new Map<Node, Emit>()
   for (const node of part.nodes) if (node.source !== undefined) sources.set(node, inputs.get(node)![0]!)
@@ -77,7 +80,7 @@ function repartitionSender(plan: Topology, node: Node, task: EngineTask): Emit {
 function asked(plan: Topology, part: SubTopology, node: Node, task: EngineTask): Asked {
   const origins = plan.origins.has(node)
   const order = plan.ordered.has(node) || !node.partitioned ? 'partition' : 'key'
-  const derived = origins && node.async !== undefined && isDerived(node, new Set(part.nodes), plan)
+  const derived = origins && (node.async !== undefined || node.deadLetters !== undefined) && isDerived(node, new Set(part.nodes), plan)
   return {
     previous: plan.asked.has(node),
     order,
@@ -97,7 +100,8 @@ function isDerived(node: Node, own: ReadonlySet<Node>, plan: Topology): boolean 
 
 function asWritten(node: Node, task: EngineTask, record: StreamRecord<unknown, unknown>): Origin {
   const { key, value, timestamp, headers } = record
-  if (node.key === undefined && key !== null) {
+  const [from] = node.parents
+  if (from?.key === undefined && key !== null) {
     throw new RiachoError(
       'RIACHO_NO_SERDE',
       `'${node.label}' writes dead letters of records whose key nobody said how to write: give { key: … } to the operator that made it`,
@@ -110,12 +114,12 @@ function asWritten(node: Node, task: EngineTask, record: StreamRecord<unknown, u
     offset: -1,
     timestamp,
     headers,
-    key: key === null ? null : node.key!.encode(key),
+    key: key === null ? null : from!.key!.encode(key),
     value:
       value === null || value === undefined
         ? null
-        : node.value === undefined
+        : from?.value === undefined
           ? Buffer.from(JSON.stringify(value))
-          : node.value.encode(value),
+          : from.value.encode(value),
   }
 }

@@ -208,7 +208,7 @@ describe('several inputs', () => {
   })
 })
 
-it('a dead letter of a punctuator has no record to hold, and does not stop the task', async () => {
+it('a dead letter of a record that a punctuator made holds it, and does not stop the task', async () => {
   const ticking = process<string, string, string, string>(
     'ticking',
     context => {
@@ -233,7 +233,7 @@ it('a dead letter of a punctuator has no record to hold, and does not stop the t
   expect(engine.failure).toBeUndefined()
   await engine.commitDue(true)
   const [dead] = await read(broker, 'dead')
-  expect([dead?.key, dead?.value, await values(broker, 'out')]).toEqual([null, null, ['v']])
+  expect([dead?.key, dead?.value, await values(broker, 'out')]).toEqual(['tick', 'tick', ['v']])
   expect(readDeadLetter(null, null, dead!.headers)).toMatchObject({ reason: 'no ticks', node: 'mapValues', offset: -1 })
   await engine.close()
 })

@@ -89,6 +89,8 @@ export class EngineTask implements Task {
   readonly #queued = new Set<Input>()
   #current: Input | undefined
   #resumed: Position | Origin | null = null
+  /** Makes the original of the derived record that a node is working on. */
+  #derived: (() => Origin) | undefined
 
   constructor(parts: TaskParts) {
     this.#parts = parts
@@ -282,15 +284,16 @@ export class EngineTask implements Task {
 
   deadLetter(topic: string, failure: Failure): void {
     this.dirty = true
-    const origin = this.origin() ?? {
-      topic: failure.node,
-      partition: this.partition,
-      offset: -1,
-      timestamp: this.now(),
-      key: null,
-      value: null,
-      headers: [],
-    }
+    const origin = this.#derived?.() ??
+      this.origin() ?? {
+        topic: failure.node,
+        partition: this.partition,
+        offset: -1,
+        timestamp: this.now(),
+        key: null,
+        value: null,
+        headers: [],
+      }
     const { counters, counts } = this.#parts
     const record = {
       key: origin.key,
@@ -334,6 +337,19 @@ export class EngineTask implements Task {
       this.#resumed = null
     }
     this.#parts.wake()
+  }
+
+  /** An input of a node that writes dead letters of records that the application derived: they hold what this node was given. */
+  deriving(input: Emit, origin: (record: StreamRecord<unknown, unknown>) => Origin): Emit {
+    return record => {
+      const before = this.#derived
+      this.#derived = () => origin(record as StreamRecord<unknown, unknown>)
+      try {
+        input(record)
+      } finally {
+        this.#derived = before
+      }
+    }
   }
 
   fail(error: unknown): void {

@@ -1,0 +1,37 @@
+import { embedded } from '@riacho/embedded'
+import { count, int64, mapValues, text, to, topic, topology, toStream } from '@riacho/streams'
+import { readDeadLetter } from '@riacho/streams/engine'
+import { expect, it } from 'vitest'
+import { joined, read, take, write } from '../trial.fixture.ts'
+
+const source = topic('in', { key: text, value: text })
+const refuse = { onError: { deadLetter: 'dead' } }
+
+async function laid() {
+  const broker = await embedded()
+  await broker.admin.createTopics(['in', 'out', 'dead'].map(name => ({ name, partitions: 1 })))
+  return broker
+}
+
+it('a dead letter of a record that an aggregate derived holds that record, not the one that came in', async () => {
+  const broker = await laid()
+  await write(broker, 'in', { key: 'k', value: 'first' }, { key: 'k', value: 'second' })
+  const halved = mapValues<string, number | null, number>(n => {
+    if (n === 2) throw new Error('two')
+    return n ?? 0
+  }, refuse)
+  const engine = await joined(topology('derived', source.pipe(count('n'), toStream(), halved, to('out', { value: int64 }))), { broker })
+  await take(engine)
+  await engine.commitDue(true)
+  const [dead, ...others] = await read(broker, 'dead')
+  expect(others).toEqual([])
+  expect([dead!.key, Buffer.from(dead!.value!).toString('hex')]).toEqual(['k', '0000000000000002'])
+  expect(readDeadLetter(null, null, dead!.headers)).toMatchObject({
+    reason: 'two',
+    node: 'mapValues',
+    topic: 'in',
+    partition: 0,
+    offset: -1,
+  })
+  await engine.close()
+})
