@@ -119,7 +119,7 @@ class Application implements App {
       held: tasks.reduce((sum, task) => sum + task.held, 0),
       bufferedBytes: this.#engine.bufferedBytes,
       lag: this.#lag,
-      nodes: { ...counters.nodes },
+      nodes: counters.nodes,
     }
   }
 

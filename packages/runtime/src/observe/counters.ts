@@ -10,8 +10,20 @@ export class Counters {
   /** Times that a task went back to its last commit. */
   recoveries = 0
   readonly dropped: Partial<Record<DropReason, number>> = {}
-  readonly nodes: Record<string, number> = {}
+  readonly #nodes = new Map<string, { count: number }>()
   readonly deadLettersByTopic: Record<string, number> = {}
+
+  /** The count of a node's records, to be held by who counts: nothing is looked up per record. */
+  node(label: string): { count: number } {
+    const found = this.#nodes.get(label) ?? { count: 0 }
+    this.#nodes.set(label, found)
+    return found
+  }
+
+  /** Records by node. */
+  get nodes(): Readonly<Record<string, number>> {
+    return Object.fromEntries(Array.from(this.#nodes, ([label, { count }]) => [label, count]))
+  }
 
   drop(reason: DropReason): void {
     this.dropped[reason] = (this.dropped[reason] ?? 0) + 1

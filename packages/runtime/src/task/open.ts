@@ -203,9 +203,9 @@ function checkSame(a: SourceFacts, b: SourceFacts, topic: string): void {
 }
 
 function counted(emit: Emit<StreamRecord<unknown, unknown>>, label: string, counters: Counters): Emit<StreamRecord<unknown, unknown>> {
-  counters.nodes[label] ??= 0
+  const node = counters.node(label)
   return record => {
-    counters.nodes[label]!++
+    node.count++
     emit(record)
   }
 }

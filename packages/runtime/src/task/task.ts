@@ -267,7 +267,7 @@ export class EngineTask implements Task {
   #sender(spec: SinkSpec, dropNullKeys: boolean): Emit<StreamRecord<unknown, unknown>> {
     const { counters, counts } = this.#parts
     const label = typeof spec.topic === 'string' ? spec.topic : 'to'
-    counters.nodes[label] ??= 0
+    const node = counters.node(label)
     const late = typeof spec.topic === 'string' ? undefined : new ChosenTopics(this.#parts.lookUp, error => this.fail(error))
     if (late !== undefined) this.hold(late)
     return openSender(spec, {
@@ -277,7 +277,7 @@ export class EngineTask implements Task {
       wait: (topic, send) => late?.wait(topic, send),
       sent: () => {
         counters.recordsOut++
-        counters.nodes[label]!++
+        node.count++
       },
     })
   }
