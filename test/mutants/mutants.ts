@@ -207,10 +207,24 @@ export const mutants: readonly Mutant[] = [
     test: 'test/conformance/conformance.test.ts',
   },
   {
+    name: 'old work still runs when it is tried again',
+    file: 'packages/streams/src/async/retry.ts',
+    find: '    if (!ended) await settled(a, work)\n',
+    replace: '',
+    test: 'packages/runtime/src/commit/drain.test.ts',
+  },
+  {
+    name: 'a repartition topic is purged short of what is committed',
+    file: 'packages/runtime/src/loop/engine.ts',
+    find: 'task.committed.filter(',
+    replace: 'task.committed.map(at => ({ ...at, offset: at.offset - 1 })).filter(',
+    test: 'packages/runtime/src/loop/limits.test.ts',
+  },
+  {
     name: 'a repartition keeps null keys',
     file: 'packages/runtime/src/task/sender.ts',
-    find: '    if (key === null && context.dropNullKeys) return\n',
-    replace: '',
+    find: 'if (record.key !== null || !context.dropNullKeys) send(record, fixed)',
+    replace: 'send(record, fixed)',
     test: 'packages/runtime/src/task/sender.test.ts',
   },
   {
