@@ -30,10 +30,10 @@ function node(...args: string[]) {
   const child = spawn(process.execPath, args, { cwd: folder, env: { ...process.env, RIACHO_HTTP_PORT: '0' } })
   children.push(child)
   const text = { out: '', error: '' }
-  child.stdout.on('data', chunk => {
+  child.stdout.setEncoding('utf8').on('data', chunk => {
     text.out += chunk
   })
-  child.stderr.on('data', chunk => {
+  child.stderr.setEncoding('utf8').on('data', chunk => {
     text.error += chunk
   })
   const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, ...text }))

@@ -29,10 +29,10 @@ function start(args: readonly string[], environment: Record<string, string> = {}
   const child = spawn(process.execPath, [main, ...args], { cwd: folder, env: { ...process.env, RIACHO_HTTP_PORT: '0', ...environment } })
   children.push(child)
   const text = { out: '', error: '' }
-  child.stdout.on('data', chunk => {
+  child.stdout.setEncoding('utf8').on('data', chunk => {
     text.out += chunk
   })
-  child.stderr.on('data', chunk => {
+  child.stderr.setEncoding('utf8').on('data', chunk => {
     text.error += chunk
   })
   const ended: Promise<Ended> = once(child, 'close').then(([code]) => ({ code, ...text }))
