@@ -33,10 +33,10 @@ export function node(file: string, args: readonly string[], cwd?: string): Start
   const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('RIACHO_')))
   const child = spawn(process.execPath, [file, ...args], { cwd, env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
   const text = { out: '', error: '' }
-  child.stdout?.on('data', chunk => {
+  child.stdout?.setEncoding('utf8').on('data', chunk => {
     text.out += chunk
   })
-  child.stderr?.on('data', chunk => {
+  child.stderr?.setEncoding('utf8').on('data', chunk => {
     text.error += chunk
   })
   return { child, text, ended: once(child, 'close').then(([code]) => ({ code, ...text })) }
