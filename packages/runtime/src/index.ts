@@ -1,4 +1,5 @@
 export { type App, app } from './app.ts'
+export { codes } from './errors.ts'
 export { type State, transitions } from './lifecycle.ts'
 export { Engine } from './loop/engine.ts'
 export type { AppMetrics } from './observe/metrics.ts'

@@ -40,7 +40,7 @@ export type {
   StoreTask,
   Task,
 } from './contract/task.ts'
-export { RiachoError, reasonOf } from './errors.ts'
+export { codes, RiachoError, reasonOf } from './errors.ts'
 export { internal, type SubTopology } from './plan/cut.ts'
 export { partitionCounts, taskCount } from './plan/partitions.ts'
 export { asOneTask, isTopology, type Topology } from './plan/topology.ts'

@@ -1,6 +1,6 @@
 import { Observable, type OperatorFunction } from 'rxjs'
 import type { Node } from './contract/node.ts'
-import type { Change, Delta, StreamRecord } from './contract/record.ts'
+import type { Change, StreamRecord } from './contract/record.ts'
 import { RiachoError } from './errors.ts'
 
 /** Marks Streams of any copy of this package. */
@@ -101,9 +101,6 @@ export type KStream<K, V> = Stream<StreamRecord<K, V>>
 
 /** A stream of a table's changes. */
 export type KTable<K, V> = Stream<Change<K, V>>
-
-/** A table grouped by a new key. */
-export type KGroupedTable<K, V> = Stream<Delta<K, V>>
 
 /** Whether a value is a plan, made by any copy of this package. */
 export function isStream(value: unknown): value is Stream<unknown> {

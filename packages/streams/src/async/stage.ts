@@ -26,6 +26,9 @@ export interface AsyncOptions {
   readonly timeout?: number
 }
 
+/** Options whose batch is decided. */
+type BatchedOptions = AsyncOptions & Required<Pick<AsyncOptions, 'batch'>>
+
 /** The work of a stage: results in the order of the batch. */
 export interface Work<A, B> {
   open?(): Promise<void>
@@ -76,7 +79,7 @@ export function stage<A extends StreamRecord<unknown, unknown>, B>(
   out: Emit<B>,
   label: string,
   asked: Asked,
-  options: AsyncOptions & { readonly batch: { readonly recordsMax: number; readonly wait: number } },
+  options: BatchedOptions,
   work: Work<A, B>,
 ): Emit<A> {
   const made = new Stage(task, out, label, asked, options, work)
@@ -91,7 +94,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
   readonly #label: string
   readonly #asked: Asked
   readonly #inOrder: boolean
-  readonly #options: AsyncOptions & { readonly batch: { readonly recordsMax: number; readonly wait: number } }
+  readonly #options: BatchedOptions
   readonly #work: Work<A, B>
   readonly #inFlightMax: number
   readonly #heldMax: number
@@ -111,14 +114,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
   #unopened = false
   #waiters: (() => void)[] = []
 
-  constructor(
-    task: Task,
-    out: Emit<B>,
-    label: string,
-    asked: Asked,
-    options: AsyncOptions & { readonly batch: { readonly recordsMax: number; readonly wait: number } },
-    work: Work<A, B>,
-  ) {
+  constructor(task: Task, out: Emit<B>, label: string, asked: Asked, options: BatchedOptions, work: Work<A, B>) {
     this.#task = task
     this.#out = out
     this.#label = label
