@@ -16,6 +16,8 @@ export interface WindowSpec {
   readonly type: string
   readonly sizeMs: number
   readonly advanceMs: number
+  readonly diffMs: number
+  readonly gapMs: number
   readonly graceMs: number
 }
 
@@ -94,6 +96,7 @@ export interface Case {
     readonly guarantee: 'at_least_once' | 'exactly_once_v2'
     readonly wallClockStartMs: number
     readonly optimize?: boolean
+    readonly emitIntervalMs?: number
     readonly onDeserializationError?: string
     readonly outputBytes?: boolean
   }

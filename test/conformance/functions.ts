@@ -132,6 +132,23 @@ export const reducer = from<Combine>('reducer', {
   nullIfSameStart: () => (a, b) => (sameStart(a, b) ? null : `${show(a)}+${show(b)}`),
 })
 
+const pair = (left: Datum, right: Datum): string => `(${show(left)},${show(right)})`
+
+/** Joiners of (key, left, right). */
+export const joiner = from<(key: Datum, left: Datum, right: Datum) => Datum>('joiner', {
+  pair: () => (_, l, r) => pair(l, r),
+  pairWithKey: () => (k, l, r) => `${show(k)}:${pair(l, r)}`,
+  pairNullIfRight: x => (_, l, r) => (notNull(r) && show(r).startsWith(x) ? null : pair(l, r)),
+  sum: () => (_, l, r) => num(l) + num(r),
+  left: () => (_, l) => l,
+})
+
+/** Mergers of (key, earlier, later). */
+export const merger = from<(key: Datum, a: Datum, b: Datum) => Datum>('merger', {
+  concatMerge: () => (_, a, b) => (a === null || a === '' ? b : b === null || b === '' ? a : `${show(a)}&${show(b)}`),
+  sum: () => (_, a, b) => num(a) + num(b),
+})
+
 /** The integer after the last "@" of the value, else the record's own timestamp. */
 export function timestampAfterAt(value: Datum, record: { readonly timestamp: number }): number {
   const text = notNull(value) ? show(value) : ''

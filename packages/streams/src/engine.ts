@@ -26,7 +26,7 @@ export { type Clock, systemClock } from './contract/clock.ts'
 export type { Asked, Node, SourceFacts } from './contract/node.ts'
 export { type Headers, noHeaders } from './contract/record.ts'
 export type { Source, SourceReader, SourceRecord } from './contract/source.ts'
-export type { Store } from './contract/store.ts'
+export type { Store, TableView } from './contract/store.ts'
 export type {
   DropReason,
   Emit,

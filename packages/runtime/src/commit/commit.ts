@@ -10,7 +10,7 @@ import {
 import type { Settings } from '../options.ts'
 import type { ConnectorReader } from '../task/connector.ts'
 import { startsMark } from '../task/crash-guard.ts'
-import type { EngineTask } from '../task/task.ts'
+import { type EngineTask, streamTimeKey } from '../task/task.ts'
 
 /** What a commit needs beside its task. */
 export interface CommitContext {
@@ -36,7 +36,8 @@ export class DrainTimeout extends Error {
 /**
  * Commits one task. Nothing is fed to it and no punctuator runs meanwhile. A failure at one step stops the steps after it.
  *
- * 1. Drain: asynchronous stages in topological order, until a pass hands on nothing and holds nothing. What they hand on may reach stages further down.
+ * 1. Drain: asynchronous stages, then what stores hold back, in topological order, until a pass hands on nothing and holds nothing. What they hand on may reach
+ *    stages further down.
  *    Past the deadline the work is given up by the caller ({@link DrainTimeout}).
  * 2. Sinks are flushed by then: a stage holds a record until its sink has made it durable.
  * 3. Flush the producer: outputs, repartitions, dead letters; then, at least once, the changelog, which goes on the wire only after everything that its changes
@@ -47,6 +48,7 @@ export class DrainTimeout extends Error {
 export async function commit(task: EngineTask, context: CommitContext): Promise<void> {
   const { settings, member } = context
   await drain(task, context.drainMs, settings)
+  while (flushStores(task)) await drain(task, context.drainMs, settings)
   const offsets = offsetsOf(task, settings, 0)
   if (settings.exactlyOnce) {
     writePositions(task, context)
@@ -89,6 +91,18 @@ async function drain(task: EngineTask, drainMs: number, { clock }: Settings): Pr
   }
 }
 
+/** Lets stores log and hand on what they hold back, in the order of the plan. Returns whether any did: what it handed on may be held further down. */
+function flushStores(task: EngineTask): boolean {
+  let flushed = false
+  for (const { name } of task.part.stores) {
+    const store = task.stores.get(name)!
+    if ((store.pending ?? 0) === 0) continue
+    store.flush!()
+    flushed = true
+  }
+  return flushed
+}
+
 function failIfStopped(task: EngineTask): void {
   if (task.failure !== undefined) throw task.failure
 }
@@ -124,7 +138,8 @@ export async function commitStart(task: EngineTask, { settings, member }: Commit
 function offsetsOf(task: EngineTask, settings: Settings, starts: number): readonly CommittedOffset[] {
   const times = new Map<string, number>()
   if (starts > 0) times.set(startsMark, starts)
-  if (settings.keepStreamTime) for (const [label, clock] of task.times) if (clock.time >= 0) times.set(label, clock.time)
+  for (const [name, kept] of task.committedTimes) if (kept.time >= 0) times.set(name, kept.time)
+  if (settings.keepStreamTime) for (const [label, clock] of task.times) if (clock.time >= 0) times.set(streamTimeKey(label), clock.time)
   return task.inputs.map(input => {
     const metadata = encodeCommitMetadata(input.partitionTime, times)
     if (metadata.length > metadataCharactersMax) {

@@ -233,7 +233,7 @@ export class Engine {
     if (now - this.#purged < this.settings.limits.repartitionPurgeMs) return
     this.#purged = now
     const own = new Set(
-      this.plan.subTopologies.flatMap(part => part.reads.map(node => internal.repartition(this.plan.id, node.repartition!.name))),
+      this.plan.subTopologies.flatMap(part => part.reads.map(node => internal.repartition(this.plan.id, node.repartition!))),
     )
     const covered = this.tasks.flatMap(task => task.committed.filter(({ topic, offset }) => own.has(topic) && offset > 0))
     if (covered.length === 0) return

@@ -1,4 +1,13 @@
-import { type Broker, internal, partitionCounts, RiachoError, type TopicSpec, type Topology, taskCount } from '@riacho/streams/engine'
+import {
+  type Broker,
+  internal,
+  partitionCounts,
+  RiachoError,
+  type StoreSpec,
+  type TopicSpec,
+  type Topology,
+  taskCount,
+} from '@riacho/streams/engine'
 import type { Settings } from '../options.ts'
 
 const day = 86_400_000
@@ -8,7 +17,7 @@ export function internalTopics(plan: Topology, counts: ReadonlyMap<string, numbe
   const specs: TopicSpec[] = []
   for (const part of plan.subTopologies) {
     for (const { repartition } of part.reads) {
-      const name = internal.repartition(plan.id, repartition!.name)
+      const name = internal.repartition(plan.id, repartition!)
       specs.push({
         name,
         partitions: counts.get(name) ?? 1,
@@ -16,14 +25,11 @@ export function internalTopics(plan: Topology, counts: ReadonlyMap<string, numbe
       })
     }
     for (const spec of part.stores) {
-      const windowed: Record<string, string> =
-        spec.kind === 'window'
-          ? { 'cleanup.policy': 'compact,delete', 'retention.ms': String((spec.retention ?? 0) + day) }
-          : { 'cleanup.policy': 'compact' }
+      if (spec.logged === false) continue
       specs.push({
         name: internal.changelog(plan.id, spec.name),
         partitions: taskCount(part, counts),
-        config: { ...windowed, 'message.timestamp.type': 'CreateTime' },
+        config: { ...changelogConfig(spec), 'message.timestamp.type': 'CreateTime' },
       })
     }
     for (const node of part.nodes) {
@@ -33,6 +39,13 @@ export function internalTopics(plan: Topology, counts: ReadonlyMap<string, numbe
     }
   }
   return specs
+}
+
+/** Rows that expire are deleted a day after they are; a history is kept from compaction for as long (Kafka Streams: `WindowedChangelogTopicConfig`, `VersionedChangelogTopicConfig`). */
+function changelogConfig({ kind, retention = 0 }: StoreSpec): Record<string, string> {
+  const kept = String(retention + day)
+  if (kind === 'window' || kind === 'session') return { 'cleanup.policy': 'compact,delete', 'retention.ms': kept }
+  return { 'cleanup.policy': 'compact', ...(kind === 'versioned' && { 'min.compaction.lag.ms': kept }) }
 }
 
 /**

@@ -1,14 +1,24 @@
-import { type Broker, internal, RiachoError, type Store, type TopicPartition, type Topology } from '@riacho/streams/engine'
+import {
+  type Broker,
+  type Headers,
+  internal,
+  noHeaders,
+  RiachoError,
+  type Store,
+  type TopicPartition,
+  type Topology,
+} from '@riacho/streams/engine'
 import type { Settings } from '../options.ts'
 import type { EngineTask } from '../task/task.ts'
 
 /** What a walk over the committed records of a partition gives. Views are valid during the call. */
-type Each = (key: Uint8Array | null, value: Uint8Array | null, timestamp: number) => void
+type Each = (key: Uint8Array | null, value: Uint8Array | null, timestamp: number, headers: Headers) => void
 
 /** Rebuilds the stores of a task from their changelogs. Returns how many records that took. */
 export async function restore(task: EngineTask, plan: Topology, settings: Settings): Promise<number> {
   let restored = 0
   for (const [name, store] of task.stores) {
+    if (plan.stores.get(name)?.logged === false) continue
     restored += await walk(
       settings.broker,
       { topic: internal.changelog(plan.id, name), partition: task.partition },
@@ -22,8 +32,8 @@ export async function restore(task: EngineTask, plan: Topology, settings: Settin
 
 const restoring =
   (store: Store): Each =>
-  (key, value, timestamp) => {
-    if (key !== null) store.restore(key, value, timestamp)
+  (key, value, timestamp, headers) => {
+    if (key !== null) store.restore(key, value, timestamp, headers)
   }
 
 /** The position that the last commit gave a connector's partition, or null. */
@@ -55,7 +65,7 @@ async function walk(broker: Broker, at: TopicPartition, settings: Settings, each
         while (cursor.next()) {
           const key = cursor.keyStart < 0 ? null : cursor.keyFrame.subarray(cursor.keyStart, cursor.keyEnd)
           const value = cursor.valueStart < 0 ? null : cursor.valueFrame.subarray(cursor.valueStart, cursor.valueEnd)
-          each(key, value, cursor.timestamp)
+          each(key, value, cursor.timestamp, cursor.hasHeaders ? cursor.headers() : noHeaders)
           count++
         }
         if (cursor.position > position) progress = settings.clock.now()

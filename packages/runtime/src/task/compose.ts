@@ -7,6 +7,7 @@ import {
   type Origin,
   RiachoError,
   type SubTopology,
+  type TableView,
   type Topology,
 } from '@riacho/streams/engine'
 import type { EngineTask } from './task.ts'
@@ -23,8 +24,9 @@ export interface Composed {
 export function compose(plan: Topology, part: SubTopology, task: EngineTask): Composed {
   const inputs = new Map<Node, readonly Emit[]>()
   const after = (node: Node): Emit => fanOut((plan.children.get(node) ?? []).flatMap(child => entries(child, node, inputs)))
+  const views = new Views(task)
   for (const node of [...part.nodes].reverse()) {
-    const wishes = asked(plan, part, node, task)
+    const wishes = asked(plan, part, node, task, views)
     const opened = node.open(task, moved(plan, node) ? repartitionSender(plan, node, task) : after(node), wishes)
     const derives = wishes.origin !== undefined && node.deadLetters !== undefined && node.async === undefined
     inputs.set(node, derives ? opened.map(input => task.deriving(input, wishes.origin!)) : opened)
@@ -32,6 +34,28 @@ export function compose(plan: Topology, part: SubTopology, task: EngineTask): Co
   const sources = new Map<Node, Emit>()
   for (const node of part.nodes) if (node.source !== undefined) sources.set(node, inputs.get(node)![0]!)
   return { sources, reads: new Map(part.reads.map(node => [node, after(node)])) }
+}
+
+/** The rows of a task's tables, by the node that makes them. */
+class Views {
+  readonly #task: EngineTask
+  readonly #made = new Map<Node, TableView<never, unknown>>()
+
+  constructor(task: EngineTask) {
+    this.#task = task
+  }
+
+  of(node: Node): TableView<never, unknown> {
+    const found = this.#made.get(node)
+    if (found !== undefined) return found
+    if (node.view === undefined)
+      throw new RiachoError('RIACHO_NOT_A_PLAN', `'${node.label}' is not a table: a join reads the rows of a table`, {
+        place: { node: node.label },
+      })
+    const made = node.view(this.#task, index => this.of(node.parents[index]!))
+    this.#made.set(node, made)
+    return made
+  }
 }
 
 interface Child {
@@ -73,16 +97,19 @@ function all(emits: readonly Emit[]): Emit {
 const moved = (plan: Topology, node: Node): boolean => node.repartition !== undefined && !plan.unmoved.has(node)
 
 function repartitionSender(plan: Topology, node: Node, task: EngineTask): Emit {
-  const { name, key, value } = node.repartition!
-  return task.repartitioner({ topic: internal.repartition(plan.id, name), key: key!, value: value! }) as Emit
+  const { key, value, partition } = node.repartition!
+  const spec = { topic: internal.repartition(plan.id, node.repartition!), key: key!, value: value!, ...(partition && { partition }) }
+  return (plan.nullKeys.has(node) ? task.sender(spec) : task.repartitioner(spec)) as Emit
 }
 
-function asked(plan: Topology, part: SubTopology, node: Node, task: EngineTask): Asked {
+function asked(plan: Topology, part: SubTopology, node: Node, task: EngineTask, views: Views): Asked {
   const origins = plan.origins.has(node)
   const order = plan.ordered.has(node) || !node.partitioned ? 'partition' : 'key'
   const derived = origins && (node.async !== undefined || node.deadLetters !== undefined) && isDerived(node, new Set(part.nodes), plan)
   return {
     previous: plan.asked.has(node),
+    kept: plan.kept.has(node),
+    view: index => views.of(node.parents[index]!),
     order,
     origins,
     strict: task.strict,

@@ -1,4 +1,4 @@
-import type { DropReason, PartitionWriter, Store, StoreSpec, StoreTask } from '@riacho/streams/engine'
+import type { DropReason, Headers, PartitionWriter, Store, StoreSpec, StoreTask } from '@riacho/streams/engine'
 
 /** A store that outlives its task, with the hands by which it reaches the task that has it now. */
 export interface KeptStore {
@@ -17,13 +17,14 @@ export class StoreHands implements StoreTask {
   #writer: PartitionWriter | undefined
   #drop: (reason: DropReason) => void = () => {}
 
-  bind(writer: PartitionWriter, drop: (reason: DropReason) => void): void {
+  /** Without a writer nothing is logged. */
+  bind(writer: PartitionWriter | undefined, drop: (reason: DropReason) => void): void {
     this.#writer = writer
     this.#drop = drop
   }
 
-  log(key: string | Uint8Array, value: string | Uint8Array | null, timestamp: number): void {
-    this.#writer!.append(timestamp, key, value)
+  log(key: string | Uint8Array, value: string | Uint8Array | null, timestamp: number, headers?: Headers): void {
+    this.#writer?.append(timestamp, key, value, headers)
   }
 
   drop(reason: DropReason): void {

@@ -168,8 +168,8 @@ function inputsOf(
     }
   }
   for (const [node, emit] of reads) {
-    const { name, key, value } = node.repartition!
-    const topic = internal.repartition(plan.id, name)
+    const { key, value } = node.repartition!
+    const topic = internal.repartition(plan.id, node.repartition!)
     ways.set(topic, {
       node,
       topic,

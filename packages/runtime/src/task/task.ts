@@ -1,9 +1,7 @@
 import type { StreamRecord } from '@riacho/streams'
 import {
-  bytes,
   type CommittedOffset,
   type DropReason,
-  deadLetterHeaders,
   type Emit,
   type Failure,
   type Held,
@@ -26,6 +24,7 @@ import { ChosenTopics } from './chosen-topics.ts'
 import type { CrashGuard } from './crash-guard.ts'
 import type { Input } from './input.ts'
 import { type KeptStore, keptStore } from './kept-store.ts'
+import { Letters } from './letters.ts'
 import { InputOrder } from './priority-queue.ts'
 import { Punctuations } from './punctuations.ts'
 import { openSender } from './sender.ts'
@@ -53,6 +52,9 @@ export interface TaskParts {
   wake(): void
 }
 
+/** The name of an operator's stream time in the commit's metadata, where names of stores have times of their own. */
+export const streamTimeKey = (label: string): string => `${label}/time`
+
 /** A sub-topology at work on one partition of its topics: its stores, its inputs, and the hands of its nodes. */
 export class EngineTask implements Task {
   readonly id: string
@@ -66,6 +68,8 @@ export class EngineTask implements Task {
   /** The same stores with their hands, for the task that takes this one's place. */
   readonly kept = new Map<string, KeptStore>()
   readonly times = new Map<string, { time: number }>()
+  /** Times that every commit keeps. */
+  readonly committedTimes = new Map<string, { time: number }>()
   readonly inputs: Input[] = []
   streamTime = -1
   /** Something happened since the last commit. */
@@ -83,8 +87,7 @@ export class EngineTask implements Task {
   #punctuating = false
   readonly #parts: TaskParts
   readonly #punctuations = new Punctuations()
-  /** Writers of dead letters by topic. */
-  readonly #letters = new Map<string, Emit<StreamRecord<unknown, unknown>>>()
+  readonly #letters: Letters
   readonly #order = new InputOrder<Input>()
   readonly #queued = new Set<Input>()
   #current: Input | undefined
@@ -100,6 +103,7 @@ export class EngineTask implements Task {
     this.producer = parts.producer
     this.changelog = parts.changelog
     this.guard = parts.guard
+    this.#letters = new Letters(parts.producer, parts.counts, parts.counters)
     this.lastCommit = parts.settings.clock.now()
   }
 
@@ -247,7 +251,8 @@ export class EngineTask implements Task {
   store<S extends Store>(spec: StoreSpec<S>): S {
     const found = this.stores.get(spec.name)
     if (found !== undefined) return found as S
-    const writer = this.changelog.partition({ topic: internal.changelog(this.#parts.plan.id, spec.name), partition: this.partition })
+    const at = { topic: internal.changelog(this.#parts.plan.id, spec.name), partition: this.partition }
+    const writer = spec.logged === false ? undefined : this.changelog.partition(at)
     const kept = this.#parts.kept?.get(spec.name) ?? keptStore(spec)
     kept.hands.bind(writer, reason => this.drop(reason))
     this.kept.set(spec.name, kept)
@@ -294,26 +299,7 @@ export class EngineTask implements Task {
         value: null,
         headers: [],
       }
-    const { counters, counts } = this.#parts
-    const record = {
-      key: origin.key,
-      value: origin.value,
-      timestamp: Math.max(0, origin.timestamp),
-      headers: deadLetterHeaders(origin, failure),
-    }
-    const letters =
-      this.#letters.get(topic) ??
-      openSender({ topic, key: bytes, value: bytes } as SinkSpec, {
-        producer: this.producer,
-        counts,
-        dropNullKeys: false,
-        wait: () => {},
-        sent: () => {},
-      })
-    this.#letters.set(topic, letters)
-    letters(record)
-    counters.deadLetters++
-    counters.deadLettersByTopic[topic] = (counters.deadLettersByTopic[topic] ?? 0) + 1
+    this.#letters.write(topic, origin, failure)
   }
 
   drop(reason: DropReason): void {
@@ -364,8 +350,14 @@ export class EngineTask implements Task {
   }
 
   streamTimeOf(label: string): { time: number } {
-    const found = this.times.get(label) ?? { time: this.#parts.times.get(label) ?? -1 }
+    const found = this.times.get(label) ?? { time: this.#parts.times.get(streamTimeKey(label)) ?? -1 }
     this.times.set(label, found)
+    return found
+  }
+
+  committedTimeOf(name: string): { time: number } {
+    const found = this.committedTimes.get(name) ?? { time: this.#parts.times.get(name) ?? -1 }
+    this.committedTimes.set(name, found)
     return found
   }
 

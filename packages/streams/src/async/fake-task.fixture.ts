@@ -1,5 +1,17 @@
+import type { Asked } from '../contract/node.ts'
 import type { StreamRecord } from '../contract/record.ts'
 import type { Emit, Failure, Held, Origin, Position, Task } from '../contract/task.ts'
+
+/** Nobody downstream wishes for anything. */
+export const unasked: Asked = {
+  previous: false,
+  kept: false,
+  order: 'key',
+  origins: false,
+  view: () => {
+    throw new Error('nobody wished for a view')
+  },
+}
 
 /** A task for stages: its time moves when told, and it keeps what a stage does to it. */
 export class FakeTask implements Task {
@@ -79,6 +91,10 @@ export class FakeTask implements Task {
 
   now(): number {
     return this.#now
+  }
+
+  committedTimeOf(): { time: number } {
+    return { time: -1 }
   }
 
   streamTimeOf(): { time: number } {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { StreamRecord } from '../contract/record.ts'
 import { SinkError } from '../contract/sink.ts'
 import type { RiachoError } from '../errors.ts'
-import { FakeTask } from './fake-task.fixture.ts'
+import { FakeTask, unasked } from './fake-task.fixture.ts'
 import { type AsyncOptions, stage } from './stage.ts'
 
 type In = StreamRecord<string | null, string>
@@ -26,7 +26,7 @@ function open(
     task,
     value => out.push(value),
     'slow',
-    { previous: false, order: by, origins },
+    { ...unasked, order: by, origins },
     { batch: { recordsMax: 1, wait: 0 }, ...rest },
     {
       ...(start && { open: start }),
@@ -293,7 +293,7 @@ describe('abort', () => {
       task,
       () => {},
       's',
-      { previous: false, order: 'key', origins: false },
+      unasked,
       { batch: { recordsMax: 1, wait: 0 } },
       {
         open: async () => void calls.push('open'),

@@ -1,13 +1,26 @@
 import type { StreamRecord } from './record.ts'
 import type { Serde } from './serde.ts'
 import type { Source } from './source.ts'
+import type { TableView } from './store.ts'
 import type { Emit, Origin, SinkSpec, StoreSpec, Task } from './task.ts'
 
 /** What happens to a record whose function throws: stop the task, count and go on, or write it to a dead letter topic and go on. */
 export type OnError = 'fail' | 'skip' | { readonly deadLetter: string }
 
 /** The few kinds of node: every operator is one of them. */
-export type NodeKind = 'source' | 'table' | 'sink' | 'rekey' | 'step' | 'merge' | 'aggregate' | 'async' | 'process' | 'rx'
+export type NodeKind =
+  | 'source'
+  | 'table'
+  | 'sink'
+  | 'rekey'
+  | 'step'
+  | 'merge'
+  | 'aggregate'
+  | 'join'
+  | 'buffer'
+  | 'async'
+  | 'process'
+  | 'rx'
 
 /** What a source node reads. */
 export interface SourceFacts {
@@ -27,11 +40,27 @@ export interface SourceFacts {
 /** The topic that moves data between sub-topologies. */
 export interface RepartitionFacts {
   readonly name: string
+  /** The topic is `<application>-<name>-<suffix>`. Default 'repartition'. */
+  readonly suffix?: 'repartition' | 'topic'
   readonly partitions?: number
   readonly key: Serde<unknown> | undefined
   readonly value: Serde<unknown> | undefined
   /** Dropped from the plan when no keyed operator follows. */
   readonly optional: boolean
+  /** Null keys go through, whoever reads them. Default: only where a left or outer join follows. */
+  readonly keepsNullKeys?: boolean
+  /** Chooses the partition. Default: murmur2 of the key's bytes. */
+  readonly partition?: SinkSpec['partition']
+}
+
+/** What a node wants of a table that it reads. */
+export interface Wish {
+  /** Index of the parent. */
+  readonly of: number
+  /** The row before each change: always, or only if the table keeps its rows anyway (Kafka Streams: `enableSendingOldValues(force)`). */
+  readonly previous?: 'always' | 'ifKept'
+  /** The table's rows by key (Kafka Streams: `valueGetterSupplier`). */
+  readonly view?: true
 }
 
 /** What a plan says of an asynchronous stage. */
@@ -47,6 +76,10 @@ export interface AsyncFacts {
 export interface Asked {
   /** Somebody downstream needs `previous`. */
   readonly previous: boolean
+  /** A lazy table keeps its rows: somebody downstream needs them. */
+  readonly kept: boolean
+  /** The rows of the table that is the parent of this index, for a node that wishes for them. */
+  view(parent: number): TableView<never, unknown>
   /** The order in which an asynchronous stage hands on its results. */
   readonly order: 'key' | 'partition'
   /** Some stage from here on writes dead letters: an asynchronous stage keeps what they need. */
@@ -80,18 +113,26 @@ export interface Node {
   readonly timed?: boolean
   /** Looks at keys and times only: where nobody else reads a value that needs no check, it is not decoded. */
   readonly ignoresValue?: boolean
-  /** Needs `previous` of its parents' changes. */
-  readonly asksPrevious?: boolean
-  /** Passes the wish for `previous` on to its parents instead of answering it. */
-  readonly forwardsPrevious?: boolean
+  /** A left or outer join: takes records without a key. */
+  readonly takesNullKeys?: boolean
+  /**
+   * How a table answers wishes: from a store that it always has, from one that it has if asked, or from what its parents answer. Undefined: not a table.
+   */
+  readonly table?: 'kept' | 'lazy' | 'derived'
+  /** A table whose updates are ordered by time: it keeps a history, or all its parents do (KIP-914). */
+  readonly versioned?: boolean
+  /** What it wants of its parents. */
+  readonly wishes?: readonly Wish[]
   readonly source?: SourceFacts
   readonly sink?: SinkSpec
   readonly repartition?: RepartitionFacts
   readonly stores?: readonly StoreSpec[]
-  /** Stores that it needs only when somebody downstream asks for `previous`. */
-  readonly storesWhenAsked?: readonly StoreSpec[]
+  /** The stores of a lazy table that is asked. */
+  readonly storesWhenKept?: readonly StoreSpec[]
   readonly deadLetters?: readonly string[]
   readonly async?: AsyncFacts
   /** Makes its behaviour for one task: one input per parent. Called once per task, from sinks to sources. */
   open(task: Task, out: Emit, asked: Asked): readonly Emit[]
+  /** The rows of a table: of its store, or computed from those of its parents. Called at most once per task, and only when somebody wishes for it. */
+  view?(task: Task, parents: (index: number) => TableView<never, unknown>): TableView<never, unknown>
 }

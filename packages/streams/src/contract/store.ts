@@ -1,8 +1,14 @@
+import type { Headers } from './record.ts'
+
 /** What every store of a task shares. A store belongs to one task; all calls are synchronous. */
 export interface Store {
   readonly name: string
   /** Takes one changelog record back: `value` null is a delete. Views are only valid during the call. */
-  restore(key: Uint8Array, value: Uint8Array | null, timestamp: number): void
+  restore(key: Uint8Array, value: Uint8Array | null, timestamp: number, headers: Headers): void
+  /** Writes and forwards that are held back until the commit. Undefined: it never holds any. */
+  readonly pending?: number
+  /** Logs and hands on what is held back. Called before each commit, in the order of the plan, until nothing is pending. */
+  flush?(): void
   /** Forgets what an abort would need: the writes so far are part of a successful commit. */
   committed(): void
   /** Puts back the rows as they were at the last `committed()`. */
@@ -16,6 +22,13 @@ export interface Store {
 export interface Row<V> {
   readonly value: V
   readonly timestamp: number
+}
+
+/** The rows of a table by key, whether stored or computed (Kafka Streams: `KTableValueGetter`). */
+export interface TableView<K, V> {
+  get(key: K): Row<V> | undefined
+  /** Only of a table that keeps a history: the row as it was at that time, epoch milliseconds. */
+  asOf?(key: K, timestamp: number): Row<V> | undefined
 }
 
 /** Kafka Streams: `TimestampedKeyValueStore`. */

@@ -44,17 +44,19 @@ export interface Failure {
 /** A store that a node declares; `create` makes an empty one per task. */
 export interface StoreSpec<S extends Store = Store> {
   readonly name: string
-  /** Kafka's name of its kind, which decides the changelog's configuration. */
-  readonly kind: 'key-value' | 'window'
-  /** Milliseconds, of window stores. */
+  /** Its kind, which decides the changelog's configuration. */
+  readonly kind: 'key-value' | 'window' | 'session' | 'versioned'
+  /** Milliseconds: how long rows of window and session stores stay visible, how far back a versioned store knows. */
   readonly retention?: number
+  /** False: it has no changelog, and is empty after a restart. */
+  readonly logged?: boolean
   create(task: StoreTask): S
 }
 
 /** What a store may use of its task. */
 export interface StoreTask {
   /** Logs one write: the text or bytes of the key and the value (null: delete). */
-  log(key: string | Uint8Array, value: string | Uint8Array | null, timestamp: number): void
+  log(key: string | Uint8Array, value: string | Uint8Array | null, timestamp: number, headers?: Headers): void
   drop(reason: DropReason): void
 }
 
@@ -111,6 +113,8 @@ export interface Task {
   schedule(interval: number, clock: 'stream' | 'wall', punctuator: Punctuator, anchor?: number): () => void
   /** The stream time of one operator: kept over restarts when the application keeps stream time. */
   streamTimeOf(label: string): { time: number }
+  /** A time that is always kept in the commit's metadata, -1 at first (Kafka Streams: `ProcessorMetadata`). */
+  committedTimeOf(name: string): { time: number }
   /** Greatest timestamp of the records that this task has taken; -1 before the first. */
   readonly streamTime: number
   /** Wall clock, epoch milliseconds. */

@@ -4,7 +4,8 @@ import type { Serde } from '../contract/serde.ts'
 import { aggregation } from '../plan/aggregate.ts'
 import type { ErrorOption } from '../plan/failure.ts'
 import { json } from '../serde/json.ts'
-import type { Windows } from '../window/windows.ts'
+import type { EmitOptions } from '../window/kind.ts'
+import type { AlignedWindows, SessionWindows, SlidingWindows, Windows } from '../window/windows.ts'
 
 /** Options of an aggregation: the serde of its result, JSON unless said. */
 export interface AggregateOptions<R> extends ErrorOption {
@@ -13,7 +14,7 @@ export interface AggregateOptions<R> extends ErrorOption {
 
 /**
  * Folds the values of each key, or of each key and window, into a result: `init` makes the first one, `add` the next; null deletes, and the next value begins with
- * `init` again. Of a regrouped table (`regroup`) it needs `subtract`, which takes a value out again.
+ * `init` again. Sessions need `merge`, which makes one result of two. Of a regrouped table (`regroup`) it needs `subtract`, which takes a value out again.
  *
  * @example
  * orders.pipe(aggregate('cents-per-client', () => 0, (order, sum) => sum + order.cents, { value: int64 }), toStream())
@@ -22,7 +23,14 @@ export function aggregate<K, V, R>(
   name: string,
   init: () => R | null,
   add: (value: V, sum: R, record: StreamRecord<K, V>) => R | null,
-  options: AggregateOptions<R> & { readonly window: Windows },
+  options: AggregateOptions<R> & EmitOptions & { readonly window: AlignedWindows | SlidingWindows },
+): OperatorFunction<StreamRecord<K, V>, Change<Windowed<K>, R>>
+export function aggregate<K, V, R>(
+  name: string,
+  init: () => R | null,
+  add: (value: V, sum: R, record: StreamRecord<K, V>) => R | null,
+  options: AggregateOptions<R> &
+    EmitOptions & { readonly window: SessionWindows; readonly merge: (earlier: R, later: R, key: K) => R | null },
 ): OperatorFunction<StreamRecord<K, V>, Change<Windowed<K>, R>>
 export function aggregate<K, V, R>(
   name: string,
@@ -40,15 +48,26 @@ export function aggregate<K, V, R>(
   name: string,
   init: () => R | null,
   add: (value: never, sum: R, record: never) => R | null,
-  options: AggregateOptions<R> & { readonly window?: Windows; readonly subtract?: (value: V, sum: R) => R | null } = {},
+  options: AggregateOptions<R> &
+    EmitOptions & {
+      readonly window?: Windows
+      readonly merge?: (earlier: R, later: R, key: K) => R | null
+      readonly subtract?: (value: V, sum: R) => R | null
+    } = {},
 ): unknown {
-  const { subtract } = options
+  const { merge, subtract } = options
   const fold = add as (value: V, sum: R | null, record?: StreamRecord<K, V>) => R | null
   return aggregation<K, V, R>({
     name,
     value: options.value ?? json<R>(),
     window: options.window,
-    stream: { label: name, init, add: fold, options },
+    stream: {
+      label: name,
+      init,
+      add: fold,
+      ...(merge && { merge: merge as (earlier: R | null, later: R | null, key: K) => R | null }),
+      options,
+    },
     table: subtract && { label: name, init, add: (value, sum) => fold(value, sum), subtract },
   })
 }

@@ -1,5 +1,6 @@
 import { from } from 'rxjs'
 import { expect, it } from 'vitest'
+import { unasked } from '../async/fake-task.fixture.ts'
 import type { KStream } from '../stream.ts'
 import { branch } from './branch.ts'
 import { count } from './count.ts'
@@ -23,11 +24,7 @@ it('makes a stream per name, and one of the rest, with all facts of its input', 
 it('sends a record to the first branch that takes it', () => {
   const { some } = branch(orders, { none: () => false, some: order => order.cents > 1, all: () => true })
   const ports: unknown[] = []
-  const [input] = some.node.parents[0]!.open({} as never, (_record, port) => ports.push(port), {
-    previous: false,
-    order: 'key',
-    origins: false,
-  })
+  const [input] = some.node.parents[0]!.open({} as never, (_record, port) => ports.push(port), unasked)
   for (const cents of [2, 1]) input!(order(cents))
   expect(ports).toEqual(['some', 'all'])
 })

@@ -2,6 +2,7 @@ import type { OperatorFunction } from 'rxjs'
 import type { Change, Delta, StreamRecord, Windowed } from '../contract/record.ts'
 import { aggregation } from '../plan/aggregate.ts'
 import { int64 } from '../serde/numbers.ts'
+import type { EmitOptions } from '../window/kind.ts'
 import type { Windows } from '../window/windows.ts'
 
 /**
@@ -13,16 +14,16 @@ import type { Windows } from '../window/windows.ts'
  */
 export function count<K, V>(
   name: string,
-  options: { readonly window: Windows },
+  options: EmitOptions & { readonly window: Windows },
 ): OperatorFunction<StreamRecord<K, V>, Change<Windowed<K>, number>>
 export function count<K, V>(name: string): OperatorFunction<StreamRecord<K, V> | Delta<K, V>, Change<K, number>>
-export function count<K, V>(name: string, options: { readonly window?: Windows } = {}): unknown {
+export function count<K, V>(name: string, options: EmitOptions & { readonly window?: Windows } = {}): unknown {
   return aggregation<K, V, number>({
     name,
     value: int64,
     window: options.window,
     ignoresValue: true,
-    stream: { label: name, init: () => 0, add: (_value, sum) => (sum ?? 0) + 1, options: {} },
+    stream: { label: name, init: () => 0, add: (_value, sum) => (sum ?? 0) + 1, merge: (a, b) => (a ?? 0) + (b ?? 0), options },
     table: { label: name, init: () => 0, add: (_value, sum) => (sum ?? 0) + 1, subtract: (_value, sum) => sum - 1 },
   })
 }

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { unasked } from '../async/fake-task.fixture.ts'
 import { json } from '../serde/json.ts'
 import { deadLetters } from './dead-letters.ts'
 import { filter } from './filter.ts'
@@ -21,7 +22,7 @@ it('reads a topic of dead letters as such', () => {
 it('makes a letter of key, value and headers', () => {
   const seen: unknown[] = []
   const task = { position: () => null } as never
-  const [input] = deadLetters('dead').node.open(task, record => seen.push(record), { previous: false, order: 'key', origins: false })
+  const [input] = deadLetters('dead').node.open(task, record => seen.push(record), unasked)
   const key = Buffer.from('k')
   input!({ key, value: null, timestamp: 5, headers: [['__streams.errors.exception', Buffer.from('RIACHO_INVALID')]] })
   expect(seen).toMatchObject([{ key, timestamp: 5, value: { code: 'RIACHO_INVALID', original: { key, value: null, headers: [] } } }])

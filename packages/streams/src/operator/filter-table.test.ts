@@ -33,6 +33,6 @@ it('stops with an error that names it', async () => {
 it('keeps serdes and partitions, and lets others ask for old values', () => {
   const { key, value } = clients.node
   const active = clients.pipe(filterTable(client => client.active))
-  expect(active.node).toMatchObject({ label: 'filterTable', key, value, partitioned: true, forwardsPrevious: true })
+  expect(active.node).toMatchObject({ label: 'filterTable', key, value, partitioned: true, table: 'derived' })
   draw(active.pipe(toStream()))
 })

@@ -12,7 +12,7 @@ import { operator, passing } from '../plan/operator.ts'
  */
 export function filterTable<K, V>(predicate: (value: V, key: K) => boolean): OperatorFunction<Change<K, V>, Change<K, V>> {
   return operator(
-    parent => ({ ...passing('filterTable')(parent), forwardsPrevious: true }),
+    parent => ({ ...passing('filterTable')(parent), table: 'derived', wishes: [{ of: 0, previous: 'ifKept' }] }),
     (task, out, asked) => {
       const fail = failed(task, 'filterTable')
       return change => {

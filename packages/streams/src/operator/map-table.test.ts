@@ -37,7 +37,7 @@ it('keeps the key serde and the partitions, and lets others ask for old values',
     key: clients.node.key,
     value: undefined,
     partitioned: true,
-    forwardsPrevious: true,
+    table: 'derived',
   })
   expect(clients.pipe(mapTable(client => client.name, { value: text })).node.value).toBe(text)
   draw(names.pipe(toStream()))

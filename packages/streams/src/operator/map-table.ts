@@ -15,7 +15,7 @@ export function mapTable<K, V, R>(
   options: { readonly value?: Serde<R> } = {},
 ): OperatorFunction<Change<K, V>, Change<K, R>> {
   return operator(
-    parent => ({ ...revaluing('mapTable')(parent), value: options.value as Serde<unknown> | undefined, forwardsPrevious: true }),
+    parent => ({ ...revaluing('mapTable')(parent), value: options.value as Serde<unknown> | undefined, table: 'derived' }),
     (task, out, asked) => {
       const fail = failed(task, 'mapTable')
       return change => {

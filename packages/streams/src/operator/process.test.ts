@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { unasked } from '../async/fake-task.fixture.ts'
 import type { StreamRecord } from '../contract/record.ts'
 import { int64 } from '../serde/numbers.ts'
 import { text } from '../serde/text.ts'
@@ -81,7 +82,7 @@ it('guards its own code only, not what comes after it', async () => {
   const failing = () => {
     throw new Error('after')
   }
-  const [input] = drawn.open({ position: () => null, drop: () => {} } as never, failing, { previous: false, order: 'key', origins: false })
+  const [input] = drawn.open({ position: () => null, drop: () => {} } as never, failing, unasked)
   expect(() => input!(order(1))).toThrow('after')
 })
 

@@ -4,6 +4,7 @@ import type { Serde } from '../contract/serde.ts'
 import { aggregation } from '../plan/aggregate.ts'
 import type { ErrorOption } from '../plan/failure.ts'
 import { json } from '../serde/json.ts'
+import type { EmitOptions } from '../window/kind.ts'
 import type { Windows } from '../window/windows.ts'
 
 /** Options of a reduction: the serde of its values, JSON unless said. */
@@ -21,7 +22,7 @@ export interface ReduceOptions<V> extends ErrorOption {
 export function reduce<K, V>(
   name: string,
   combine: (sum: V, value: V) => V | null,
-  options: ReduceOptions<V> & { readonly window: Windows },
+  options: ReduceOptions<V> & EmitOptions & { readonly window: Windows },
 ): OperatorFunction<StreamRecord<K, V>, Change<Windowed<K>, V>>
 export function reduce<K, V>(
   name: string,
@@ -36,7 +37,7 @@ export function reduce<K, V>(
 export function reduce<K, V>(
   name: string,
   combine: (sum: V, value: V) => V | null,
-  options: ReduceOptions<V> & { readonly window?: Windows; readonly subtract?: (sum: V, value: V) => V | null } = {},
+  options: ReduceOptions<V> & EmitOptions & { readonly window?: Windows; readonly subtract?: (sum: V, value: V) => V | null } = {},
 ): unknown {
   const { subtract } = options
   const add = (value: V, sum: V | null): V | null => (sum === null ? value : combine(sum, value))
@@ -44,7 +45,7 @@ export function reduce<K, V>(
     name,
     value: options.value ?? json<V>(),
     window: options.window,
-    stream: { label: name, init: () => null, add, options },
+    stream: { label: name, init: () => null, add, merge: (a, b) => (a === null || b === null ? (a ?? b) : combine(a, b)), options },
     table: subtract && { label: name, init: () => null, add, subtract: (value, sum) => subtract(sum, value) },
   })
 }

@@ -98,7 +98,7 @@ it('moves deltas by their new key, and asks for old values', () => {
     key: text,
     partitioned: true,
     deltas: true,
-    asksPrevious: true,
+    wishes: [{ of: 0, previous: 'always' }],
     repartition: { optional: false },
   })
   const delta = new DeltaValue<number>(2, 1)

@@ -24,7 +24,7 @@ export function regroup<K, V, K2, V2>(
     () => ({
       ...moving(name, serdes.key as Serde<unknown>, deltaSerde(serdes.value) as Serde<unknown>, undefined, false),
       deltas: true,
-      asksPrevious: true,
+      wishes: [{ of: 0, previous: 'always' }],
     }),
     (task, out) => {
       const fail = failed(task, name)

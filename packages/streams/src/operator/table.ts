@@ -8,7 +8,7 @@ import { sourceFacts, type TopicOptions } from './topic.ts'
 
 /**
  * Reads a topic as a table (Kafka Streams: `KTableSource`): the last record of a key by offset is its row, a null value deletes it, a null key is dropped and
- * counted. It has a store if `store` names one, or if somebody downstream needs the row before.
+ * counted. It has a store if `store` names one, or if somebody downstream needs its rows.
  *
  * @example
  * const clients = table('clients', { key: text, value: json<Client>() })
@@ -25,10 +25,10 @@ export function table<K, V>(name: string, options: TopicOptions<K, V> & { readon
       value: source.value,
       partitioned: true,
       source,
-      ...(options.store === undefined ? { storesWhenAsked: [spec] } : { stores: [spec] }),
+      ...(options.store === undefined ? { table: 'lazy', storesWhenKept: [spec] } : { table: 'kept', stores: [spec] }),
       ...deadLettersOf(options.onError),
       open: (task, out, asked) => {
-        const store = options.store !== undefined || asked.previous ? task.store(spec) : undefined
+        const store = options.store !== undefined || asked.kept ? task.store(spec) : undefined
         const input: Emit<StreamRecord<K, V | null>> = ({ key, value, timestamp, headers }) => {
           if (key === null) return task.drop('null-key')
           const previous = asked.previous ? (store?.get(key)?.value ?? null) : undefined
@@ -38,6 +38,7 @@ export function table<K, V>(name: string, options: TopicOptions<K, V> & { readon
         }
         return [input as Emit]
       },
+      view: task => task.store(spec),
     }),
   )
 }

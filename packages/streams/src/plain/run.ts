@@ -1,29 +1,41 @@
 import { Observable, Subject, takeUntil } from 'rxjs'
 import type { Asked } from '../contract/node.ts'
+import type { Change } from '../contract/record.ts'
+import type { Row, TableView } from '../contract/store.ts'
 import type { Emit, Task } from '../contract/task.ts'
 import { RiachoError } from '../errors.ts'
 import { isStream } from '../stream.ts'
 import { PlainTask } from './task.ts'
 
-const asked: Asked = { previous: true, order: 'partition', origins: false }
+/** How an operator with several inputs runs over plain Observables. */
+export interface PlainInputs {
+  /** Inputs whose rows the operator reads by key: tables. */
+  readonly views?: readonly number[]
+  /** A join: the right side is subscribed first, and it is done when the left is. Default: done when all inputs are. */
+  readonly join?: boolean
+}
 
 /**
- * The second life: runs an operator at once over plain Observables. One subscription is one task with stores of its own; it completes when all inputs have
+ * The second life: runs an operator at once over plain Observables. One subscription is one task with stores of its own; it completes when its inputs have
  * and asynchronous work is done; an error anywhere errors all; unsubscribing aborts asynchronous work and timers.
  */
 export function runPlain<B>(
   sources: readonly Observable<never>[] | readonly Observable<unknown>[],
   open: (task: Task, out: Emit<B>, asked: Asked) => readonly Emit<never>[],
+  { views = [], join = false }: PlainInputs = {},
 ): Observable<B> {
   if (sources.some(isStream)) {
     throw new RiachoError('RIACHO_MIXED', 'Streams and plain Observables do not meet: make all inputs Streams, or none')
   }
   return new Observable<B>(subscriber => {
     const task = new PlainTask(error => subscriber.error(error))
+    const tables = new Map(views.map(index => [index, new PlainRows()]))
+    const asked: Asked = { previous: true, kept: true, order: 'partition', origins: false, view: index => tables.get(index)! }
     const inputs = open(task, record => subscriber.next(record), asked)
-    let open_ = inputs.length
-    const ended = (): void => {
-      if (--open_ === 0)
+    let left = join ? 1 : inputs.length
+    const ended = (index: number): void => {
+      if (join && index > 0) return
+      if (--left === 0)
         void task.finish().then(
           () => subscriber.complete(),
           error => subscriber.error(error),
@@ -35,14 +47,17 @@ export function runPlain<B>(
       over.next()
       task.close()
     })
-    sources.forEach((source, i) => {
+    const order = [...sources.keys()]
+    for (const index of join ? order.reverse() : order) {
       if (subscriber.closed) return
-      const input = inputs[i]! as Emit<unknown>
+      const input = inputs[index]! as Emit<unknown>
+      const rows = tables.get(index)
       subscriber.add(
-        (source as Observable<unknown>).pipe(takeUntil(over)).subscribe({
+        (sources[index] as Observable<unknown>).pipe(takeUntil(over)).subscribe({
           next: record => {
             try {
               task.taking(record)
+              rows?.take(record as Change<unknown, unknown>)
               input(record)
               task.punctuate()
             } catch (error) {
@@ -50,9 +65,26 @@ export function runPlain<B>(
             }
           },
           error: error => subscriber.error(error),
-          complete: ended,
+          complete: () => ended(index),
         }),
       )
-    })
+    }
   })
 }
+
+/** The rows of a table that comes as a plain Observable of its changes. */
+class PlainRows implements TableView<never, unknown> {
+  readonly #rows = new Map<unknown, Row<unknown>>()
+
+  take({ key, value, timestamp }: Change<unknown, unknown>): void {
+    if (value === null) this.#rows.delete(plainKey(key))
+    else this.#rows.set(plainKey(key), { value, timestamp })
+  }
+
+  get(key: unknown): Row<unknown> | undefined {
+    return this.#rows.get(plainKey(key))
+  }
+}
+
+/** Equal keys are one key, objects too. */
+const plainKey = (key: unknown): unknown => (typeof key === 'object' && key !== null ? JSON.stringify(key) : key)

@@ -104,6 +104,10 @@ export class PlainTask implements Task {
     return { time: -1 }
   }
 
+  committedTimeOf(): { time: number } {
+    return { time: -1 }
+  }
+
   now(): number {
     return Date.now()
   }

@@ -1,20 +1,25 @@
 import type { Observable, OperatorFunction } from 'rxjs'
 import type { Asked, Node } from '../contract/node.ts'
 import type { Serde } from '../contract/serde.ts'
-import type { KeyValueStore, WindowStore } from '../contract/store.ts'
+import type { TableView } from '../contract/store.ts'
 import type { Emit, StoreSpec, Task } from '../contract/task.ts'
 import { RiachoError } from '../errors.ts'
 import { keyValueStore } from '../store/key-value.ts'
-import { windowStore } from '../store/window.ts'
 import { isStream } from '../stream.ts'
-import { aggregateByKey, aggregateByWindow, type Folding } from '../window/aggregation.ts'
+import { aligned } from '../window/aligned.ts'
+import { aggregateByKey } from '../window/by-key.ts'
+import type { Folding, WindowKind } from '../window/kind.ts'
 import { aggregateTable, DeltaValue, type TableFolding } from '../window/table-aggregation.ts'
 import type { Windows } from '../window/windows.ts'
-import { windowedKey } from '../wire/windowed-key.ts'
 import { deadLettersOf } from './failure.ts'
 import { said } from './mixed.ts'
 import { checkName, checkPartitioned } from './node.ts'
 import { operator } from './operator.ts'
+
+const kinds: { readonly [P in Windows['kind']]?: WindowKind<never> } = { aligned: aligned as WindowKind<never> }
+
+/** What is special to these windows. */
+export const kindOf = (windows: Windows): WindowKind<never> => kinds[windows.kind]!
 
 /** What an aggregation says of itself: exactly one of the two foldings runs, by what it is drawn on. */
 export interface Aggregation<K, V, R> {
@@ -34,16 +39,19 @@ export function aggregation<K, V, R>(a: Aggregation<K, V, R>): OperatorFunction<
     const key = isStream(source) ? keyOf(source.node, a.name) : plainKey
     const deltas = isStream(source) ? source.node.deltas === true : 'either'
     if (deltas === true && a.table === undefined) throw needsSubtract(a.name)
-    const spec: StoreSpec<never> = (
-      a.window === undefined
-        ? keyValueStore<K, R>(a.name, { key: key as Serde<K>, value: a.value })
-        : windowStore<K, R>(a.name, { key: key as Serde<K>, value: a.value, retention: a.window.retention })
-    ) as never
+    const serdes = { key: key as Serde<K>, value: a.value }
+    const kind = a.window === undefined ? undefined : kindOf(a.window)
+    const spec: StoreSpec = kind === undefined ? keyValueStore<K, R>(a.name, serdes) : kind.store(a.name, serdes, a.window as never)
     return operator<unknown, unknown>(
       parent => ({
+        table: 'kept',
+        view: task => {
+          const store = task.store(spec)
+          return (kind === undefined ? store : kind.view(store)) as TableView<never, unknown>
+        },
         kind: 'aggregate',
         label: a.name,
-        key: a.window === undefined ? key : (windowedKey(key, a.window.size) as Serde<unknown>),
+        key: kind === undefined ? key : (kind.key(key, a.window as never) as Serde<unknown>),
         value: a.value as Serde<unknown>,
         partitioned: parent.partitioned,
         keyed: true,
@@ -60,7 +68,7 @@ export function aggregation<K, V, R>(a: Aggregation<K, V, R>): OperatorFunction<
 /** A plain Observable has no facts: there the first record tells whether it comes from a regrouped table. */
 function opened<K, V, R>(
   a: Aggregation<K, V, R>,
-  spec: StoreSpec<never>,
+  spec: StoreSpec,
   deltas: boolean | 'either',
   task: Task,
   out: Emit<unknown>,
@@ -74,18 +82,9 @@ function opened<K, V, R>(
     }
   }
   if (deltas && a.table === undefined) throw needsSubtract(a.name)
-  if (deltas)
-    return aggregateTable(task, out as Emit<unknown> as never, asked, spec as StoreSpec<KeyValueStore<K, R>>, a.table!) as Emit<unknown>
-  if (a.window === undefined)
-    return aggregateByKey(task, out as Emit<unknown> as never, asked, spec as StoreSpec<KeyValueStore<K, R>>, a.stream) as Emit<unknown>
-  return aggregateByWindow(
-    task,
-    out as Emit<unknown> as never,
-    asked,
-    spec as StoreSpec<WindowStore<K, R>>,
-    a.window,
-    a.stream,
-  ) as Emit<unknown>
+  if (deltas) return aggregateTable(task, out as Emit<unknown> as never, asked, spec as never, a.table!) as Emit<unknown>
+  if (a.window === undefined) return aggregateByKey(task, out as Emit<unknown> as never, asked, spec as never, a.stream) as Emit<unknown>
+  return kindOf(a.window).open(task, out as Emit<unknown> as never, asked, spec, a.window as never, a.stream) as Emit<unknown>
 }
 
 const needsSubtract = (name: string): RiachoError =>

@@ -1,9 +1,11 @@
-import type { Node } from '../contract/node.ts'
+import type { Node, RepartitionFacts } from '../contract/node.ts'
 import type { StoreSpec } from '../contract/task.ts'
+import { storesOf } from './wishes.ts'
 
 /** Names of the topics that an application owns. */
 export const internal = {
-  repartition: (id: string, name: string): string => `${id}-${name}-repartition`,
+  repartition: (id: string, { name, suffix = 'repartition' }: Pick<RepartitionFacts, 'name' | 'suffix'>): string =>
+    `${id}-${name}-${suffix}`,
   changelog: (id: string, store: string): string => `${id}-${store}-changelog`,
   positions: (id: string, source: string): string => `${id}-${source}-positions`,
 }
@@ -26,21 +28,20 @@ interface Drawing {
   readonly id: string
   readonly nodes: readonly Node[]
   readonly unmoved: ReadonlySet<Node>
-  readonly asked: ReadonlySet<Node>
+  readonly kept: ReadonlySet<Node>
   readonly whole: boolean
 }
 
 /** Cuts a plan at every topic that it writes and reads, and joins parts again that share a source topic or a store. */
-export function cut({ id, nodes, unmoved, asked, whole }: Drawing): readonly SubTopology[] {
+export function cut({ id, nodes, unmoved, kept, whole }: Drawing): readonly SubTopology[] {
   const moved = (node: Node): boolean => node.repartition !== undefined && !unmoved.has(node)
   const parts = new Parts()
-  const storesOf = (node: Node): readonly StoreSpec[] => [...(node.stores ?? []), ...(asked.has(node) ? (node.storesWhenAsked ?? []) : [])]
   for (const node of nodes) {
     parts.add(node)
     if (moved(node)) parts.add(reading(node))
     for (const parent of node.parents) parts.join(node, moved(parent) ? reading(parent) : parent)
     for (const topic of node.source?.topics ?? []) parts.join(node, `topic ${topic}`)
-    for (const spec of storesOf(node)) parts.join(node, `store ${spec.name}`)
+    for (const spec of storesOf(node, kept)) parts.join(node, `store ${spec.name}`)
     if (whole) {
       parts.join(node, 'whole')
       if (moved(node)) parts.join(reading(node), 'whole')
@@ -64,9 +65,9 @@ export function cut({ id, nodes, unmoved, asked, whole }: Drawing): readonly Sub
         ...sources.flatMap(node =>
           node.source!.connector === undefined ? node.source!.topics : [internal.positions(id, node.source!.connector.name)],
         ),
-        ...reads.map(node => internal.repartition(id, node.repartition!.name)),
+        ...reads.map(node => internal.repartition(id, node.repartition!)),
       ])
-      const stores = [...new Set(own.flatMap(storesOf))]
+      const stores = [...new Set(own.flatMap(node => storesOf(node, kept)))]
       return Object.freeze({ index, nodes: own, reads, topics: [...topics], stores, async: own.some(node => node.async !== undefined) })
     }),
   )

@@ -1,6 +1,7 @@
 import type { Node } from '../contract/node.ts'
 import { internal, type SubTopology } from './cut.ts'
 import type { Topology } from './topology.ts'
+import { storesOf } from './wishes.ts'
 
 /** A node of a plan in words. A `rekey` that moves data is two: a sink where it writes its topic and a source where it reads it. */
 export interface NodeDescription {
@@ -92,7 +93,7 @@ function readingHalf(topology: Topology, node: Node, names: ReadonlyMap<Node, Na
   return {
     type: 'source',
     name: names.get(node)!.handing,
-    topics: [internal.repartition(topology.id, node.repartition!.name)],
+    topics: [internal.repartition(topology.id, node.repartition!)],
     stores: [],
     deadLetters: [],
     unmoved: false,
@@ -103,7 +104,7 @@ function readingHalf(topology: Topology, node: Node, names: ReadonlyMap<Node, Na
 
 function described(topology: Topology, node: Node, names: ReadonlyMap<Node, Names>): NodeDescription {
   const moved = isMoved(topology, node)
-  const stores = [...(node.stores ?? []), ...(topology.asked.has(node) ? (node.storesWhenAsked ?? []) : [])]
+  const stores = storesOf(node, topology.kept)
   return {
     name: names.get(node)!.taking,
     ...placeOf(topology, node, moved),
@@ -126,8 +127,8 @@ function placeOf(
   if (source !== undefined) return { type: 'source', topics: source.topics }
   if (sink !== undefined) return { type: 'sink', topic: typeof sink.topic === 'string' ? sink.topic : null }
   if (!moved) return { type: 'processor' }
-  const { name, partitions } = repartition!
-  return { type: 'sink', topic: internal.repartition(topology.id, name), ...(partitions !== undefined && { partitions }) }
+  const { partitions } = repartition!
+  return { type: 'sink', topic: internal.repartition(topology.id, repartition!), ...(partitions !== undefined && { partitions }) }
 }
 
 const successorsOf = (topology: Topology, node: Node, names: ReadonlyMap<Node, Names>): readonly string[] =>

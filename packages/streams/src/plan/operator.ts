@@ -1,7 +1,8 @@
 import type { Observable, OperatorFunction } from 'rxjs'
 import type { Asked, Node } from '../contract/node.ts'
 import type { Emit, Task } from '../contract/task.ts'
-import { runPlain } from '../plain/run.ts'
+import { RiachoError } from '../errors.ts'
+import { type PlainInputs, runPlain } from '../plain/run.ts'
 import { isStream, Stream } from '../stream.ts'
 import { makeNode, type NodeSpec } from './node.ts'
 
@@ -24,6 +25,26 @@ export function operator<A, B>(facts: (parent: Node) => Omit<NodeSpec, 'parents'
       }),
     )
   }
+}
+
+/**
+ * An operator with several inputs: on Streams it draws a node with these facts, on plain Observables it runs at once. `open` makes one input per parent. Throws
+ * `RIACHO_MIXED` when only some inputs are Streams.
+ */
+export function combined<B>(
+  sources: readonly Observable<unknown>[],
+  facts: (parents: readonly Node[]) => Omit<NodeSpec, 'parents' | 'open'>,
+  open: (task: Task, out: Emit<B>, asked: Asked) => readonly Emit<never>[],
+  plain?: PlainInputs,
+): Observable<B> {
+  const streams = sources.filter(isStream)
+  if (streams.length === 0) return runPlain(sources, open, plain)
+  if (streams.length < sources.length)
+    throw new RiachoError('RIACHO_MIXED', 'Streams and plain Observables do not meet: make all inputs Streams, or none')
+  const parents = Object.freeze(streams.map(stream => stream.node))
+  return new Stream<B>(
+    makeNode({ ...facts(parents), parents, open: (task, out, asked) => open(task, out as Emit<B>, asked) as readonly Emit[] }),
+  )
 }
 
 /** Facts of a step that keeps key and value. */

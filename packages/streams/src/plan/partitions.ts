@@ -17,13 +17,13 @@ export function partitionCounts(plan: Topology, external: ReadonlyMap<string, nu
       return topics.map(topic => counts.get(topic) ?? 1)
     }
     if (through && node.repartition !== undefined && !plan.unmoved.has(node))
-      return [counts.get(internal.repartition(plan.id, node.repartition.name))!]
+      return [counts.get(internal.repartition(plan.id, node.repartition))!]
     return node.parents.flatMap(parent => of(parent, true, seen))
   }
   for (const node of plan.nodes) {
     if (node.repartition !== undefined && !plan.unmoved.has(node)) {
       counts.set(
-        internal.repartition(plan.id, node.repartition.name),
+        internal.repartition(plan.id, node.repartition),
         plan.whole ? 1 : (node.repartition.partitions ?? Math.max(1, ...of(node, false))),
       )
     }

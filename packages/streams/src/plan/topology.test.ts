@@ -155,7 +155,7 @@ describe('old values', () => {
       count('c'),
     )
     const plan = topology('app', perCity)
-    expect(labels(plan.asked)).toEqual(['mapTable', 'filterTable', 't'])
+    expect(labels(plan.asked)).toEqual(['t', 'filterTable', 'mapTable'])
     expect([...plan.stores.keys()]).toEqual(['t', 'c'])
   })
 

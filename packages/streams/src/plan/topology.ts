@@ -5,6 +5,7 @@ import { RiachoError } from '../errors.ts'
 import { isStream, type Stream } from '../stream.ts'
 import { cut, type SubTopology } from './cut.ts'
 import { checkName } from './node.ts'
+import { grant, storesOf } from './wishes.ts'
 
 const mark = Symbol.for('riacho.topology')
 
@@ -19,6 +20,10 @@ export interface Topology {
   readonly unmoved: ReadonlySet<Node>
   /** Nodes that are asked for `previous`. */
   readonly asked: ReadonlySet<Node>
+  /** Lazy tables that keep their rows. */
+  readonly kept: ReadonlySet<Node>
+  /** Repartitions whose topics take null keys. */
+  readonly nullKeys: ReadonlySet<Node>
   /** Asynchronous nodes whose results must leave in input order, because something after them depends on time. */
   readonly ordered: ReadonlySet<Node>
   /** Nodes from which a stage in the same task writes dead letters. */
@@ -74,8 +79,8 @@ function draw(id: string, ends: readonly Node[], whole: boolean): Topology {
   const unmoved = new Set(
     nodes.filter(node => node.repartition?.optional === true && !leadsTo(node, children, child => child.keyed === true)),
   )
-  const asked = whoIsAsked(nodes)
-  const stores = storesOf(nodes, asked)
+  const { asked, kept } = grant(nodes)
+  const stores = allStores(nodes, kept)
   checkTopics(nodes, unmoved)
   const ordered = new Set(
     nodes.filter(
@@ -94,12 +99,14 @@ function draw(id: string, ends: readonly Node[], whole: boolean): Topology {
     children,
     unmoved,
     asked,
+    kept,
+    nullKeys: new Set(nodes.filter(node => node.repartition !== undefined && takesNullKeys(node, children))),
     ordered,
     origins,
     unread: new Set(nodes.filter(node => isUnread(node, children))),
     stores,
     whole,
-    subTopologies: cut({ id, nodes, unmoved, asked, whole }),
+    subTopologies: cut({ id, nodes, unmoved, kept, whole }),
     fingerprint: fingerprint(nodes),
     [mark]: true as const,
   })
@@ -141,18 +148,28 @@ function isUnread(node: Node, children: ReadonlyMap<Node, readonly Node[]>): boo
   return after.length > 0 && after.every(child => child.ignoresValue === true)
 }
 
-function whoIsAsked(nodes: readonly Node[]): ReadonlySet<Node> {
-  const asked = new Set<Node>()
-  for (const node of [...nodes].reverse()) {
-    if (node.asksPrevious || (node.forwardsPrevious && asked.has(node))) for (const parent of node.parents) asked.add(parent)
-  }
-  return asked
+/** Whether a left or outer join comes anywhere after a repartition, as Kafka Streams looks for it (`NodesWithRelaxedNullKeyJoinDownstream`). */
+const takesNullKeys = (node: Node, children: ReadonlyMap<Node, readonly Node[]>): boolean =>
+  node.repartition!.keepsNullKeys === true || anyAfter(node, children, child => child.takesNullKeys === true)
+
+function anyAfter(
+  node: Node,
+  children: ReadonlyMap<Node, readonly Node[]>,
+  wanted: (node: Node) => boolean,
+  seen = new Set<Node>(),
+): boolean {
+  return children.get(node)!.some(child => {
+    if (wanted(child)) return true
+    if (seen.has(child)) return false
+    seen.add(child)
+    return anyAfter(child, children, wanted, seen)
+  })
 }
 
-function storesOf(nodes: readonly Node[], asked: ReadonlySet<Node>): ReadonlyMap<string, StoreSpec> {
+function allStores(nodes: readonly Node[], kept: ReadonlySet<Node>): ReadonlyMap<string, StoreSpec> {
   const stores = new Map<string, StoreSpec>()
   for (const node of nodes) {
-    for (const spec of [...(node.stores ?? []), ...(asked.has(node) ? (node.storesWhenAsked ?? []) : [])]) {
+    for (const spec of storesOf(node, kept)) {
       const found = stores.get(spec.name)
       if (found !== undefined && found !== spec)
         throw new RiachoError('RIACHO_NAME', `two stores are named '${spec.name}': name one of them otherwise, or share one spec`, {

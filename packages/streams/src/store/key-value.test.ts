@@ -43,7 +43,7 @@ function play<K>(serde: Serde<K>, keyOf: (n: number) => K, steps: readonly Step[
     if (step.do === 'restart') {
       const { logged } = task
       ;({ task, store } = open(serde))
-      for (const { key, value, timestamp } of logged) store.restore(key, value, timestamp)
+      for (const { key, value, timestamp } of logged) store.restore(key, value, timestamp, [])
       task.logged.push(...logged)
     }
     const last = new Map(all.map(put => [put.key, put]))
@@ -83,7 +83,7 @@ it('logs each write, deletions of nothing too', () => {
 it('logs nothing that it takes back, and restores from views', () => {
   const { task, store } = open(text)
   const frame = Buffer.from('xkeyx42x')
-  store.restore(frame.subarray(1, 4), frame.subarray(5, 7), 9)
+  store.restore(frame.subarray(1, 4), frame.subarray(5, 7), 9, [])
   frame.fill(0xdb)
   expect(store.get('key')).toMatchObject({ value: 42, timestamp: 9 })
   expect([task.logged, store.uncommitted]).toEqual([[], 0])

@@ -1,3 +1,4 @@
+import { type Headers, noHeaders } from '../contract/record.ts'
 import type { DropReason, StoreTask } from '../contract/task.ts'
 
 /** One write as the changelog gets it. */
@@ -5,6 +6,7 @@ export interface Logged {
   readonly key: Buffer
   readonly value: Buffer | null
   readonly timestamp: number
+  readonly headers: Headers
 }
 
 /** A store's task that keeps what is logged and dropped. */
@@ -13,8 +15,8 @@ export class LoggingTask implements StoreTask {
   readonly dropped: DropReason[] = []
 
   /** Copies, as the changelog does: stores use their buffers again. */
-  log(key: string | Uint8Array, value: string | Uint8Array | null, timestamp: number): void {
-    this.logged.push({ key: copied(key), value: value === null ? null : copied(value), timestamp })
+  log(key: string | Uint8Array, value: string | Uint8Array | null, timestamp: number, headers: Headers = noHeaders): void {
+    this.logged.push({ key: copied(key), value: value === null ? null : copied(value), timestamp, headers })
   }
 
   drop(reason: DropReason): void {

@@ -55,7 +55,7 @@ it('keeps, deletes, expires, commits, puts back and restores rows', () => {
         if (step.do === 'restart') {
           const { logged } = task
           ;({ task, store } = open())
-          for (const { key, value, timestamp } of logged) store.restore(key, value, timestamp)
+          for (const { key, value, timestamp } of logged) store.restore(key, value, timestamp, [])
           task.logged.push(...logged)
         }
         const rows = shown(all)
@@ -98,7 +98,7 @@ it('frees expired windows while it is restored: a changelog holds a day more tha
   for (let start = 0; start < 1000; start += 10) store.put('k', start, start, start)
   const { store: restored } = open()
   for (const { key, value, timestamp } of task.logged) {
-    restored.restore(key, value, timestamp)
+    restored.restore(key, value, timestamp, [])
     expect(restored.size).toBeLessThanOrEqual(3)
   }
   expect(restored.size).toBe(3)
@@ -126,7 +126,7 @@ it.each(vectors<WindowedVector>('windowed-keys').filter(each => each.timeWindow.
     store.put(vector.key, vector.start, 1, 0)
     expect(task.logged[0]!.key.toString('hex')).toBe(vector.timeWindow.storeKeyHex)
     const { store: restored } = open()
-    restored.restore(hex(vector.timeWindow.storeKeyHex), Buffer.from('7'), 5)
+    restored.restore(hex(vector.timeWindow.storeKeyHex), Buffer.from('7'), 5, [])
     expect(restored.get(vector.key, vector.start)).toMatchObject({ value: 7, timestamp: 5 })
   },
 )

@@ -8,8 +8,8 @@ it('durations are milliseconds', () => {
 })
 
 it('windows keep rows for size and grace, or longer', () => {
-  expect(tumbling(10, { grace: 5 })).toEqual({ size: 10, advance: 10, grace: 5, retention: 15 })
-  expect(hopping(10, { advance: 4, grace: 0, retention: 100 })).toEqual({ size: 10, advance: 4, grace: 0, retention: 100 })
+  expect(tumbling(10, { grace: 5 })).toEqual({ kind: 'aligned', size: 10, advance: 10, grace: 5, retention: 15 })
+  expect(hopping(10, { advance: 4, grace: 0, retention: 100 })).toEqual({ kind: 'aligned', size: 10, advance: 4, grace: 0, retention: 100 })
   expect(Object.isFrozen(tumbling(10, { grace: 5 }))).toBe(true)
 })
 
