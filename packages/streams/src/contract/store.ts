@@ -36,8 +36,15 @@ export interface KeyValueStore<K, V> extends Store {
   get(key: K): Row<V> | undefined
   /** `value` null deletes. Logs to the changelog with `timestamp`. */
   put(key: K, value: V | null, timestamp: number): void
-  /** All rows, in unsigned byte order of the serialized key. */
+  /** All rows, in unsigned byte order of the serialized key, as all reads of several rows. The store may be written while they are walked. */
   entries(): IterableIterator<readonly [K, Row<V>]>
+  reverseEntries(): IterableIterator<readonly [K, Row<V>]>
+  /** Rows with keys from `from` to `to`, both included; null is without bound. */
+  range(from: K | null, to: K | null): IterableIterator<readonly [K, Row<V>]>
+  /** The same rows, the last first. */
+  reverseRange(from: K | null, to: K | null): IterableIterator<readonly [K, Row<V>]>
+  /** Rows whose serialized keys begin with these bytes. */
+  prefix(prefix: Uint8Array): IterableIterator<readonly [K, Row<V>]>
   readonly size: number
 }
 

@@ -52,6 +52,14 @@ function play<K>(serde: Serde<K>, keyOf: (n: number) => K, steps: readonly Step[
       rows.map(put => [keyOf(put.key), put.value, put.timestamp]),
     )
     expect(store.size).toBe(rows.length)
+    expect([...store.reverseEntries()].map(([key]) => key)).toEqual(rows.map(put => keyOf(put.key)).reverse())
+    const [low, high] = [step.do === 'put' ? step.key : 4, 6]
+    const inside = rows.filter(put => order(low, put.key) <= 0 && order(put.key, high) <= 0).map(put => keyOf(put.key))
+    expect([...store.range(keyOf(low), keyOf(high))].map(([key]) => key)).toEqual(inside)
+    expect([...store.reverseRange(keyOf(low), keyOf(high))].map(([key]) => key)).toEqual(inside.reverse())
+    const prefix = serde.encode(keyOf(low)).subarray(0, 1)
+    const begins = rows.filter(put => Buffer.compare(serde.encode(keyOf(put.key)).subarray(0, prefix.length), prefix) === 0)
+    expect([...store.prefix(prefix)].map(([key]) => key)).toEqual(begins.map(put => keyOf(put.key)))
     for (let n = 0; n < 9; n++) {
       const row = store.get(keyOf(n))
       expect(row === undefined ? null : row.value).toBe(last.get(n)?.value ?? null)

@@ -95,6 +95,10 @@ export class Rows<V> {
     this.#capacity = 0
   }
 
+  keys(): IterableIterator<Canonical> {
+    return this.#slots.keys()
+  }
+
   *[Symbol.iterator](): IterableIterator<readonly [Canonical, Row<V>]> {
     for (const [key, slot] of this.#slots) yield [key, { value: this.value(slot), timestamp: this.timestamp(slot) }]
   }
