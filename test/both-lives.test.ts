@@ -228,6 +228,15 @@ const cases: Readonly<Record<string, Case>> = {
   ),
   flatMap: onStream(flatMap((n, { key }) => [[`${key}!`, n] as const, [key, -n] as const])),
   flatMapValues: onStream(flatMapValues(n => Array.from({ length: Math.abs(n) % 3 }, (_, i) => i))),
+  join: onStream(source => source.pipe(streams.join(source.pipe(count('n')), (n, sum) => [n, sum]))),
+  'join that fails': onStream(source => source.pipe(streams.join(source.pipe(count('n')), (n, sum) => positive(n) + sum))),
+  leftJoin: onStream(source => {
+    const rows = source.pipe(
+      filter(n => n > 2),
+      count('n'),
+    )
+    return source.pipe(streams.leftJoin(rows, (n, sum) => [n, sum]))
+  }),
   map: onStream(map((n, { key }) => [`${key}${n}`, String(n)] as const)),
   mapAsync: onStream(mapAsync(async n => n * 2)),
   'mapAsync that fails': onStream(mapAsync(async n => positive(n), { inFlightMax: 1 })),

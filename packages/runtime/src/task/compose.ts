@@ -117,12 +117,11 @@ function asked(plan: Topology, part: SubTopology, node: Node, task: EngineTask, 
   }
 }
 
+const deriving: ReadonlySet<Node['kind']> = new Set(['aggregate', 'join', 'process'])
+
 /** Whether an operator between the input and this node makes records of its own. */
 function isDerived(node: Node, own: ReadonlySet<Node>, plan: Topology): boolean {
-  return node.parents.some(
-    parent =>
-      own.has(parent) && !moved(plan, parent) && (parent.kind === 'aggregate' || parent.kind === 'process' || isDerived(parent, own, plan)),
-  )
+  return node.parents.some(parent => own.has(parent) && !moved(plan, parent) && (deriving.has(parent.kind) || isDerived(parent, own, plan)))
 }
 
 function asWritten(node: Node, task: EngineTask, record: StreamRecord<unknown, unknown>): Origin {

@@ -1,0 +1,18 @@
+import type { Observable, OperatorFunction } from 'rxjs'
+import type { Change, StreamRecord } from '../contract/record.ts'
+import { type StreamTableJoiner, type StreamTableOptions, streamTableJoin } from '../join/stream-table.ts'
+
+/**
+ * Joins each record with the row of its key in a table; a record without one is left out (Kafka Streams: `KStreamKTableJoin`). Only records hand on results, with
+ * their own time; null keys and null values are dropped and counted. Stream and table have the same number of partitions.
+ *
+ * @example
+ * orders.pipe(rekey('by-client', order => order.client), join(clients, (order, client) => ({ ...order, city: client.city })))
+ */
+export function join<K, V, T, R>(
+  table: Observable<Change<NoInfer<K>, T>>,
+  f: StreamTableJoiner<K, NonNullable<V>, T, R>,
+  options: StreamTableOptions = {},
+): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, R>> {
+  return streamTableJoin('join', table, f as StreamTableJoiner<K, V, T | null, R>, options)
+}
