@@ -1,10 +1,14 @@
 import type { Serde } from '../contract/serde.ts'
 import type { KeyValueStore, Row } from '../contract/store.ts'
 import type { StoreSpec, StoreTask } from '../contract/task.ts'
+import { RiachoError } from '../errors.ts'
 import { checkName } from '../plan/node.ts'
+import { ExpiringStore } from './expiring.ts'
 import { type Canonical, type KeyForm, keyForm, wireOf } from './key.ts'
+import { LruStore } from './lru.ts'
 import { Rows } from './rows.ts'
 import { SortedKeys } from './sorted-keys.ts'
+import { TimedStore } from './timed.ts'
 import { UndoLog } from './undo.ts'
 
 /** Serdes of a store's rows, in its changelog. */
@@ -13,10 +17,40 @@ export interface StoreOptions<K, V> {
   readonly value: Serde<V>
 }
 
-/** Declares a key-value store in memory with a changelog `<application>-<name>-changelog`: the same spec given to two operators is one store. */
-export function keyValueStore<K, V>(name: string, options: StoreOptions<K, V>): StoreSpec<KeyValueStore<K, V>> {
+/** Serdes and bounds of a key-value store. */
+export interface KeyValueOptions<K, V> extends StoreOptions<K, V> {
+  /** Milliseconds of event time that a row lives after its own time; then it is deleted. Default: for ever. */
+  readonly ttl?: number
+  /** Rows at most; beyond, the one that was used longest ago is deleted (Kafka Streams: `lruMap`). Default: no bound. */
+  readonly recordsMax?: number
+  /** False: no changelog, so the store is empty after a restart. Default true. */
+  readonly logged?: boolean
+}
+
+/**
+ * Declares a key-value store in memory with a changelog `<application>-<name>-changelog`: the same spec given to two operators is one store. Throws `RIACHO_NAME`,
+ * `RIACHO_OPTION`.
+ */
+export function keyValueStore<K, V>(name: string, options: KeyValueOptions<K, V>): StoreSpec<KeyValueStore<K, V>> {
   checkName(name, 'store')
-  return Object.freeze({ name, kind: 'key-value', create: (task: StoreTask) => new MemoryKeyValueStore(name, options, task) })
+  const { ttl, recordsMax, logged = true } = options
+  for (const [what, given] of Object.entries({ ttl, recordsMax })) {
+    if (given !== undefined && !(Number.isSafeInteger(given) && given > 0))
+      throw new RiachoError('RIACHO_OPTION', `store '${name}': ${what} is a whole number above 0, not ${given}`)
+  }
+  const create = (task: StoreTask): KeyValueStore<K, V> => {
+    const rows = new MemoryKeyValueStore(name, options, task)
+    const living = ttl === undefined ? rows : new ExpiringStore(new TimedStore(rows, options.key), ttl, task)
+    return recordsMax === undefined ? living : new LruStore(living, options.key, recordsMax)
+  }
+  return Object.freeze({ name, kind: 'key-value', logged, create })
+}
+
+/** Declares a key-value store that knows its row with the least time. */
+export function timedStore<K, V>(name: string, options: StoreOptions<K, V>): StoreSpec<TimedStore<K, V>> {
+  checkName(name, 'store')
+  const create = (task: StoreTask): TimedStore<K, V> => new TimedStore(new MemoryKeyValueStore(name, options, task), options.key)
+  return Object.freeze({ name, kind: 'key-value', create })
 }
 
 /** Kafka Streams: `InMemoryKeyValueStore` under a timestamped, logged store. */
