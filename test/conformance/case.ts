@@ -71,7 +71,8 @@ export interface LogRecord {
   readonly step: number
   readonly keyHex: string | null
   readonly valueHex: string | null
-  readonly ts: number
+  /** Null: the producer's clock stamps it. */
+  readonly ts: number | null
   readonly headers?: TextHeaders
 }
 

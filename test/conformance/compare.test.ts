@@ -72,6 +72,13 @@ describe('the first difference of a case', () => {
     expect(firstDifference(stops, same)).toBe('step 1: expected the task to stop with StreamsException, it went on')
     expect(firstDifference(stops, { ...same, expect: [], stopped: { step: 0, reason: 'no' } })).toBe('fails.step: expected 1, got 0')
   })
+  it('is not a time that the producer stamps', () => {
+    const stamped: Case = { ...sample, changelog: { ...sample.changelog, 'app-rows-changelog': [{ ...logged, ts: null }] } }
+    expect(firstDifference(stamped, same)).toBeUndefined()
+    expect(firstDifference(stamped, { ...same, changelog: { ...same.changelog, 'app-rows-changelog': [] } })).toContain(
+      'app-rows-changelog[0]',
+    )
+  })
   it('does not see the names of unnamed stores', () => {
     const log = (name: string) => ({ [`app-KTABLE-${name}-changelog`]: [logged] })
     const unnamed: Case = { ...sample, changelog: log('STATE-STORE-0000000003') }
