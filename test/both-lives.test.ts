@@ -4,9 +4,13 @@ import * as streams from '@riacho/streams'
 import {
   aggregate,
   branch,
+  bufferCount,
+  bufferTime,
   type Change,
   count,
   deadLetters,
+  debounceTime,
+  distinct,
   filter,
   filterNot,
   filterTable,
@@ -22,6 +26,7 @@ import {
   mapTable,
   mapValues,
   merge,
+  pairwise,
   persist,
   process,
   type RiachoError,
@@ -33,10 +38,12 @@ import {
   type Schema,
   type Sink,
   type StreamRecord,
+  scan,
   selectKey,
   table,
   tap,
   text,
+  throttleTime,
   to,
   topic,
   topology,
@@ -173,6 +180,15 @@ const skip = { onError: 'skip' } as const
 
 /** One line per case; the name begins with the operator's. */
 const cases: Readonly<Record<string, Case>> = {
+  bufferCount: onStream(bufferCount('s', 2)),
+  bufferTime: onStream(bufferTime('s', 8)),
+  debounceTime: onStream(debounceTime('s', 8)),
+  distinct: onStream(distinct('s', n => String(n % 2), { within: 10 })),
+  'distinct that fails': onStream(distinct('s', n => String(positive(n)), { within: 10 })),
+  pairwise: onStream(pairwise('s')),
+  scan: onStream(scan('s', sum, 0)),
+  'scan that fails': onStream(scan('s', (all: number, n: number) => all + positive(n), 0)),
+  throttleTime: onStream(throttleTime('s', 5)),
   aggregate: onStream(
     pipe(
       aggregate('s', () => 0, sum, { value: int64 }),
@@ -250,7 +266,7 @@ const cases: Readonly<Record<string, Case>> = {
   mapValues: onStream(mapValues((n, { timestamp }) => n + timestamp)),
   merge: onStream(source => merge(source.pipe(filter(n => n > 2)), source.pipe(filter(n => n <= 2)))),
   persist: onStream(persist(sink)),
-  process: onStream(process<string, number, unknown, unknown>('p', distinct, { stores: [seen] })),
+  process: onStream(process<string, number, unknown, unknown>('p', unseen, { stores: [seen] })),
   'process that ticks': onStream(process<string, number, unknown, unknown>('p', ticking)),
   reduce: onStream(pipe(reduce('r', sum), toStream())),
   'reduce in windows': onStream(pipe(reduce('r', sum, { window }), toStream())),
@@ -286,7 +302,7 @@ const cases: Readonly<Record<string, Case>> = {
   'withTimestamp that fails': onStream(withTimestamp(n => n)),
 }
 
-function distinct(context: Parameters<Parameters<typeof process<string, number, unknown, unknown>>[1]>[0]) {
+function unseen(context: Parameters<Parameters<typeof process<string, number, unknown, unknown>>[1]>[0]) {
   const store = context.store(seen)
   return (record: In): void => {
     if (record.key === null || store.get(record.key) !== undefined) return

@@ -1,5 +1,5 @@
 import type { Observable, OperatorFunction } from 'rxjs'
-import type { Asked, Node } from '../contract/node.ts'
+import type { Asked } from '../contract/node.ts'
 import type { Serde } from '../contract/serde.ts'
 import type { TableView } from '../contract/store.ts'
 import type { Emit, StoreSpec, Task } from '../contract/task.ts'
@@ -8,15 +8,20 @@ import { keyValueStore } from '../store/key-value.ts'
 import { isStream } from '../stream.ts'
 import { aligned } from '../window/aligned.ts'
 import { aggregateByKey } from '../window/by-key.ts'
+import { checkEmit } from '../window/emit-final.ts'
 import type { Folding, WindowKind } from '../window/kind.ts'
+import { sessions } from '../window/session-aggregation.ts'
 import { aggregateTable, DeltaValue, type TableFolding } from '../window/table-aggregation.ts'
 import type { Windows } from '../window/windows.ts'
 import { deadLettersOf } from './failure.ts'
-import { said } from './mixed.ts'
-import { checkName, checkPartitioned } from './node.ts'
+import { keyOf, plainKey } from './keyed.ts'
+import { checkName } from './node.ts'
 import { operator } from './operator.ts'
 
-const kinds: { readonly [P in Windows['kind']]?: WindowKind<never> } = { aligned: aligned as WindowKind<never> }
+const kinds: { readonly [P in Windows['kind']]?: WindowKind<never> } = {
+  aligned: aligned as WindowKind<never>,
+  session: sessions as WindowKind<never>,
+}
 
 /** What is special to these windows. */
 export const kindOf = (windows: Windows): WindowKind<never> => kinds[windows.kind]!
@@ -35,6 +40,7 @@ export interface Aggregation<K, V, R> {
 /** Draws or runs an aggregation: by key, by window, or of a regrouped table. Throws `RIACHO_NOT_PARTITIONED`, `RIACHO_NO_SERDE`, `RIACHO_NAME`. */
 export function aggregation<K, V, R>(a: Aggregation<K, V, R>): OperatorFunction<unknown, unknown> {
   checkName(a.name, 'store')
+  checkEmit(a.name, a.window, a.stream.options)
   return (source: Observable<unknown>) => {
     const key = isStream(source) ? keyOf(source.node, a.name) : plainKey
     const deltas = isStream(source) ? source.node.deltas === true : 'either'
@@ -89,21 +95,3 @@ function opened<K, V, R>(
 
 const needsSubtract = (name: string): RiachoError =>
   new RiachoError('RIACHO_OPTION', `'${name}' aggregates a regrouped table and needs { subtract }`)
-
-function keyOf(parent: Node, label: string): Serde<unknown> {
-  checkPartitioned(parent, label)
-  if (parent.key === undefined) {
-    throw new RiachoError(
-      'RIACHO_NO_SERDE',
-      `'${label}' keeps state by key and nobody said the key's serde: give { key: … } to the operator that made the key`,
-      { place: { node: label } },
-    )
-  }
-  return said(parent.key, label, 'key')
-}
-
-/** Keys of a plain Observable have no bytes: strings and numbers stand for themselves, others for their JSON. */
-const plainKey: Serde<unknown> = {
-  encode: key => Buffer.from(JSON.stringify(key) ?? 'undefined'),
-  decode: raw => JSON.parse(Buffer.from(raw).toString()) as unknown,
-}
