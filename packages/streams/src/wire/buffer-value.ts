@@ -1,108 +1,182 @@
 import { type Headers, noHeaders } from '../contract/record.ts'
 import { readLong, writeLong } from './long.ts'
 
-/** A record that waits in a buffer, with where it came from (Kafka Streams: `BufferValue`, `ProcessorRecordContext`). */
-export interface Buffered {
+/** Where a record that waits came from (Kafka Streams: `ProcessorRecordContext`). Without a topic it is '', partition and offset are -1. */
+export interface BufferContext {
+  readonly timestamp: number
   readonly topic: string
   readonly partition: number
   readonly offset: number
-  /** Epoch milliseconds. */
-  readonly timestamp: number
   readonly headers: Headers
-  /** The value that was handed on last. */
-  readonly prior: Uint8Array | null
-  readonly previous: Uint8Array | null
-  readonly value: Uint8Array | null
-  /** When it leaves the buffer. */
-  readonly due: number
 }
 
-/** The length that says that `previous` is `prior`. */
+/** What waits in a buffer by time, as its changelog has it (Kafka Streams: `BufferValue`). */
+export interface BufferValue {
+  readonly context: BufferContext
+  /** The row before the first change that waited. */
+  readonly prior: Uint8Array | null
+  /** The row before the last change. */
+  readonly previous: Uint8Array | null
+  readonly value: Uint8Array | null
+  /** What it is ordered by, epoch milliseconds. */
+  readonly time: number
+}
+
+/** Value of the header `v` of records that {@link encodeBufferValue} writes. */
+export const bufferVersion = 3
+
+const nothing = -1
+/** In place of a length: the same bytes as `prior`. */
 const sameAsPrior = -2
 
-const sizeOf = (bytes: Uint8Array | null): number => 4 + (bytes === null ? 0 : bytes.length)
-
-/** The value of a buffer's changelog: context, prior, previous and new value, each behind its length (-1: null), then the due time. */
-export function encodeBuffered(buffered: Buffered): Buffer {
-  const { headers, prior, previous, value } = buffered
-  const topic = Buffer.from(buffered.topic)
-  const names = headers.map(([name]) => Buffer.from(name))
+/** Writes version 3: context, prior, previous, value, time. Lengths are 4 bytes, -1 for null. */
+export function encodeBufferValue({ context, prior, previous, value, time }: BufferValue): Buffer {
+  const topic = Buffer.from(context.topic)
+  const headers = context.headers.map(([name, bytes]) => [Buffer.from(name), bytes] as const)
   const same = prior !== null && previous !== null && Buffer.compare(prior, previous) === 0
-  let size = 36 + topic.length + sizeOf(prior) + (same ? 4 : sizeOf(previous)) + sizeOf(value)
-  for (let i = 0; i < names.length; i++) size += sizeOf(names[i]!) + sizeOf(headers[i]![1])
-  const out = Buffer.allocUnsafe(size)
-  writeLong(out, buffered.timestamp, 0)
-  writeLong(out, buffered.offset, 8)
-  let at = writeBytes(out, topic, 16)
-  at = out.writeInt32BE(buffered.partition, at)
-  at = out.writeInt32BE(names.length, at)
-  for (let i = 0; i < names.length; i++) at = writeBytes(out, headers[i]![1], writeBytes(out, names[i]!, at))
-  at = writeBytes(out, prior, at)
-  at = same ? out.writeInt32BE(sameAsPrior, at) : writeBytes(out, previous, at)
-  writeLong(out, buffered.due, writeBytes(out, value, at))
+  const ahead = headers.reduce((sum, [name, bytes]) => sum + 8 + name.length + lengthOf(bytes), 28 + topic.length)
+  const out = Buffer.allocUnsafe(ahead + 12 + lengthOf(prior) + (same ? 0 : lengthOf(previous)) + lengthOf(value) + 8)
+  writeLong(out, context.timestamp, 0)
+  writeLong(out, context.offset, 8)
+  let at = sized(out, topic, 16)
+  at = out.writeInt32BE(context.partition, at)
+  at = out.writeInt32BE(headers.length, at)
+  for (const [name, bytes] of headers) at = sized(out, bytes, sized(out, name, at))
+  at = sized(out, prior, at)
+  at = same ? out.writeInt32BE(sameAsPrior, at) : sized(out, previous, at)
+  writeLong(out, time, sized(out, value, at))
   return out
 }
 
-function writeBytes(out: Buffer, bytes: Uint8Array | null, at: number): number {
-  const start = out.writeInt32BE(bytes === null ? -1 : bytes.length, at)
-  if (bytes === null) return start
-  out.set(bytes, start)
-  return start + bytes.length
+const lengthOf = (bytes: Uint8Array | null): number => bytes?.length ?? 0
+
+function sized(out: Buffer, bytes: Uint8Array | null, at: number): number {
+  if (bytes === null) return out.writeInt32BE(nothing, at)
+  out.set(bytes, out.writeInt32BE(bytes.length, at))
+  return at + 4 + bytes.length
 }
 
-/** Reads what {@link encodeBuffered} wrote; values are views of `bytes`, headers are copies. */
-export function decodeBuffered(bytes: Uint8Array): Buffered {
-  const read = new Reading(bytes)
-  const timestamp = read.long()
-  const offset = read.long()
-  const topic = textOf(read.bytes())
-  const partition = read.int()
-  const headers = headersOf(read)
-  const prior = read.bytes()
-  const size = read.int()
-  const previous = size === sameAsPrior ? prior : read.bytes(size)
-  const value = read.bytes()
-  return { topic, partition, offset, timestamp, headers, prior, previous, value, due: read.long() }
+/** What a record of an old version leaves to the record itself. */
+export interface BufferRecord {
+  readonly timestamp: number
+  readonly headers: Headers
 }
 
-function headersOf(read: Reading): Headers {
-  const count = read.int()
-  if (count <= 0) return noHeaders
-  return Array.from({ length: count }, () => {
-    const name = textOf(read.bytes())
-    const value = read.bytes()
-    return [name, value === null ? null : Uint8Array.from(value)] as const
-  })
+/**
+ * Reads the versions 0 to 3. Versions 0 and 1 have no `prior`: that of the key's earlier record stands if there is one (`waiting`), else the previous row. Version 2 of some
+ * releases holds what version 3 does. Bytes of the answer are views. Throws RangeError when the bytes are none of it.
+ */
+export function decodeBufferValue(
+  bytes: Uint8Array,
+  version: number,
+  record: BufferRecord,
+  waiting: Uint8Array | null | undefined,
+): BufferValue {
+  if (version === 3) return readVersion3(new Reader(bytes))
+  if (version === 2) {
+    try {
+      return readVersion2(new Reader(bytes))
+    } catch {
+      return readVersion3(new Reader(bytes))
+    }
+  }
+  const reader = new Reader(bytes)
+  const time = reader.long()
+  const here = { timestamp: record.timestamp, topic: '', partition: -1, offset: -1, headers: record.headers }
+  const context = version === 1 ? reader.context() : here
+  const { previous, value } = version === 1 ? changeOf(reader.required()) : reader.change()
+  reader.end()
+  return { context, prior: waiting ?? previous, previous, value, time }
 }
 
-const textOf = (bytes: Buffer | null): string => (bytes === null ? '' : bytes.toString())
+function readVersion3(reader: Reader): BufferValue {
+  const context = reader.context()
+  const prior = reader.sized()
+  const previous = reader.sized(prior)
+  const value = reader.sized()
+  const time = reader.long()
+  reader.end()
+  return { context, prior, previous, value, time }
+}
 
-/** Walks over bytes; whatever reaches beyond their end throws a `RangeError`. */
-class Reading {
-  readonly #bytes: Buffer
+function readVersion2(reader: Reader): BufferValue {
+  const context = reader.context()
+  const change = changeOf(reader.required())
+  const prior = reader.sized()
+  const time = reader.long()
+  reader.end()
+  return { context, prior, ...change, time }
+}
+
+function changeOf(bytes: Uint8Array): Pick<BufferValue, 'previous' | 'value'> {
+  const reader = new Reader(bytes)
+  const change = reader.change()
+  reader.end()
+  return change
+}
+
+/** Reads numbers and sized bytes one after the other. */
+class Reader {
+  readonly #bytes: Uint8Array
   #at = 0
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  }
-
-  int(): number {
-    this.#at += 4
-    return this.#bytes.readInt32BE(this.#at - 4)
+    this.#bytes = bytes
   }
 
   long(): number {
-    this.#at += 8
-    if (this.#at > this.#bytes.length) throw cutShort()
-    return readLong(this.#bytes, this.#at - 8)
+    return readLong(this.#next(8), 0)
   }
 
-  bytes(size = this.int()): Buffer | null {
-    if (size < 0) return null
-    this.#at += size
-    if (this.#at > this.#bytes.length) throw cutShort()
-    return this.#bytes.subarray(this.#at - size, this.#at)
+  int(): number {
+    const raw = this.#next(4)
+    return (raw[0]! << 24) | (raw[1]! << 16) | (raw[2]! << 8) | raw[3]!
+  }
+
+  /** Bytes behind their length; `same`: what a length of -2 stands for. */
+  sized(same?: Uint8Array | null): Uint8Array | null {
+    const length = this.int()
+    if (length === nothing) return null
+    if (length === sameAsPrior && same !== undefined) return same
+    return this.#next(length)
+  }
+
+  required(): Uint8Array {
+    const bytes = this.sized()
+    if (bytes === null) throw new RangeError('a value of a buffer without what it must have')
+    return bytes
+  }
+
+  change(): Pick<BufferValue, 'previous' | 'value'> {
+    const previous = this.sized()
+    return { previous, value: this.sized() }
+  }
+
+  context(): BufferContext {
+    const timestamp = this.long()
+    const offset = this.long()
+    const topic = textOf(this.required())
+    const partition = this.int()
+    const count = this.int()
+    if (count <= 0) return { timestamp, offset, topic, partition, headers: noHeaders }
+    const headers: [string, Uint8Array | null][] = []
+    for (let i = 0; i < count; i++) {
+      const name = textOf(this.required())
+      const bytes = this.sized()
+      headers.push([name, bytes === null ? null : Uint8Array.from(bytes)])
+    }
+    return { timestamp, offset, topic, partition, headers }
+  }
+
+  end(): void {
+    if (this.#at !== this.#bytes.length) throw new RangeError(`a value of a buffer with ${this.#bytes.length - this.#at} bytes too many`)
+  }
+
+  #next(length: number): Uint8Array {
+    if (length < 0 || this.#at + length > this.#bytes.length) throw new RangeError('a value of a buffer that is cut short')
+    this.#at += length
+    return this.#bytes.subarray(this.#at - length, this.#at)
   }
 }
 
-const cutShort = (): RangeError => new RangeError('a buffered record that is cut short')
+const textOf = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()
