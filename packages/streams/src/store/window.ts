@@ -4,7 +4,7 @@ import type { StoreSpec, StoreTask } from '../contract/task.ts'
 import { checkName } from '../plan/node.ts'
 import { readLong } from '../wire/long.ts'
 import { ScratchKey } from '../wire/scratch-key.ts'
-import { inByteOrder, type KeyForm, keyForm, wireOf } from './key.ts'
+import { type Canonical, type KeyForm, keyForm, wireOf } from './key.ts'
 import type { StoreOptions } from './key-value.ts'
 import { Rows } from './rows.ts'
 import { UndoLog } from './undo.ts'
@@ -78,12 +78,38 @@ class MemoryWindowStore<K, V> implements WindowStore<K, V> {
     return true
   }
 
-  *entries(): IterableIterator<readonly [K, number, Row<V>]> {
-    for (const start of this.#starts) {
-      if (start <= this.#time - this.#retention) continue
-      const rows = inByteOrder(this.#form, this.#windows.get(start) ?? [])
-      for (const [canonical, row] of rows) yield [this.#form.back(canonical), start, row]
+  *fetch(key: K, from: number, to: number): IterableIterator<readonly [number, Row<V>]> {
+    const canonical = this.#form.of(key)
+    for (let start = this.#startFrom(this.#visible(from)); start !== undefined && start <= to; start = this.#startFrom(start + 1)) {
+      const row = this.#windows.get(start)!.get(canonical)
+      if (row !== undefined) yield [start, row]
     }
+  }
+
+  *backwardFetch(key: K, from: number, to: number): IterableIterator<readonly [number, Row<V>]> {
+    const canonical = this.#form.of(key)
+    const least = this.#visible(from)
+    for (let start = this.#startUpTo(to); start !== undefined && start >= least; start = this.#startUpTo(start - 1)) {
+      const row = this.#windows.get(start)!.get(canonical)
+      if (row !== undefined) yield [start, row]
+    }
+  }
+
+  *fetchAll(from: number, to: number): IterableIterator<readonly [K, number, Row<V>]> {
+    for (let start = this.#startFrom(this.#visible(from)); start !== undefined && start <= to; start = this.#startFrom(start + 1)) {
+      yield* this.#ofWindow(start, this.#sorted(start))
+    }
+  }
+
+  *backwardFetchAll(from: number, to: number): IterableIterator<readonly [K, number, Row<V>]> {
+    const least = this.#visible(from)
+    for (let start = this.#startUpTo(to); start !== undefined && start >= least; start = this.#startUpTo(start - 1)) {
+      yield* this.#ofWindow(start, this.#sorted(start).reverse())
+    }
+  }
+
+  entries(): IterableIterator<readonly [K, number, Row<V>]> {
+    return this.fetchAll(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)
   }
 
   restore(key: Uint8Array, value: Uint8Array | null, timestamp: number): void {
@@ -127,6 +153,46 @@ class MemoryWindowStore<K, V> implements WindowStore<K, V> {
     if (expired > 0) this.#starts = this.#starts.slice(expired)
   }
 
+  /** The least start that a read from here on may see. */
+  #visible(from: number): number {
+    return Math.max(from, this.#time - this.#retention + 1)
+  }
+
+  /** The first start at or after a time. */
+  #startFrom(time: number): number | undefined {
+    return this.#starts[this.#placeOf(time)]
+  }
+
+  /** The last start at or before a time. */
+  #startUpTo(time: number): number | undefined {
+    const at = this.#placeOf(time)
+    return this.#starts[at] === time ? time : this.#starts[at - 1]
+  }
+
+  /** How many starts lie before a time. */
+  #placeOf(time: number): number {
+    let low = 0
+    let high = this.#starts.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#starts[middle]! < time) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  #sorted(start: number): Canonical[] {
+    return [...this.#windows.get(start)!.keys()].sort(this.#form.compare)
+  }
+
+  *#ofWindow(start: number, keys: readonly Canonical[]): IterableIterator<readonly [K, number, Row<V>]> {
+    const rows = this.#windows.get(start)!
+    for (const canonical of keys) {
+      const row = rows.get(canonical)
+      if (row !== undefined) yield [this.#form.back(canonical), start, row]
+    }
+  }
+
   #window(start: number): Rows<V> | undefined {
     if (start === this.#lastStart) return this.#lastRows
     const rows = this.#windows.get(start)
@@ -144,9 +210,7 @@ class MemoryWindowStore<K, V> implements WindowStore<K, V> {
     this.#windows.set(start, rows)
     this.#lastRows = undefined
     this.#lastStart = -1
-    let at = this.#starts.length
-    while (at > 0 && this.#starts[at - 1]! > start) at--
-    this.#starts.splice(at, 0, start)
+    this.#starts.splice(this.#placeOf(start), 0, start)
     return rows
   }
 }
