@@ -22,6 +22,8 @@ export interface Store {
 export interface Row<V> {
   readonly value: V
   readonly timestamp: number
+  /** Only of a store that keeps headers (KIP-1271). */
+  readonly headers?: Headers
 }
 
 /** The rows of a table by key, whether stored or computed (Kafka Streams: `KTableValueGetter`). */
@@ -34,8 +36,8 @@ export interface TableView<K, V> {
 /** Kafka Streams: `TimestampedKeyValueStore`. */
 export interface KeyValueStore<K, V> extends Store {
   get(key: K): Row<V> | undefined
-  /** `value` null deletes. Logs to the changelog with `timestamp`. */
-  put(key: K, value: V | null, timestamp: number): void
+  /** `value` null deletes. Logs to the changelog with `timestamp`, and with `headers` if the store keeps them. */
+  put(key: K, value: V | null, timestamp: number, headers?: Headers): void
   /** All rows, in unsigned byte order of the serialized key, as all reads of several rows. The store may be written while they are walked. */
   entries(): IterableIterator<readonly [K, Row<V>]>
   reverseEntries(): IterableIterator<readonly [K, Row<V>]>

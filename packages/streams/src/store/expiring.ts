@@ -36,14 +36,14 @@ export class ExpiringStore<K, V> extends WrappedStore<K, V> implements KeyValueS
     return row !== undefined && row.timestamp > this.#limit ? row : undefined
   }
 
-  override put(key: K, value: V | null, timestamp: number): void {
+  override put(key: K, value: V | null, timestamp: number, headers?: Headers): void {
     if (timestamp > this.#time) this.#time = timestamp
     for (let i = 0; i < expiredPerPut; i++) {
       const expired = this.#rows.due(this.#limit)
       if (expired === undefined) break
       super.put(expired, null, this.#time)
     }
-    if (value === null || timestamp > this.#limit) super.put(key, value, timestamp)
+    if (value === null || timestamp > this.#limit) super.put(key, value, timestamp, headers)
     else this.#task.drop('expired')
   }
 

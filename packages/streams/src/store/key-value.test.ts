@@ -125,3 +125,24 @@ it('forgets everything when cleared', () => {
 it('has a name that Kafka allows', () => {
   expect(() => keyValueStore('a b', { key: text, value: text })).toThrow('RIACHO_NAME')
 })
+
+it('keeps headers where it is told to, through commits, rollbacks and restarts', () => {
+  const spec = keyValueStore('s', { key: text, value: text, headers: true })
+  const task = new LoggingTask()
+  const store = spec.create(task)
+  const trace = [['trace', Buffer.from('t')]] as const
+  store.put('a', '1', 5, trace)
+  store.put('b', '2', 6)
+  store.committed()
+  store.put('a', '3', 7, [])
+  expect([...store.entries()].map(([, row]) => row)).toEqual([
+    { value: '3', timestamp: 7, headers: [] },
+    { value: '2', timestamp: 6, headers: [] },
+  ])
+  store.rollback()
+  expect(store.get('a')).toEqual({ value: '1', timestamp: 5, headers: trace })
+  const restored = spec.create(new LoggingTask())
+  for (const { key, value, timestamp, headers } of task.logged.slice(0, 2)) restored.restore(key, value, timestamp, headers)
+  expect(restored.get('a')).toEqual({ value: '1', timestamp: 5, headers: trace })
+  expect(task.logged.map(({ headers }) => headers.length)).toEqual([1, 0, 0])
+})

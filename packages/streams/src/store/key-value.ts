@@ -1,3 +1,4 @@
+import { type Headers, noHeaders } from '../contract/record.ts'
 import type { Serde } from '../contract/serde.ts'
 import type { KeyValueStore, Row } from '../contract/store.ts'
 import type { StoreSpec, StoreTask } from '../contract/task.ts'
@@ -23,6 +24,8 @@ export interface KeyValueOptions<K, V> extends StoreOptions<K, V> {
   readonly ttl?: number
   /** Rows at most; beyond, the one that was used longest ago is deleted (Kafka Streams: `lruMap`). Default: no bound. */
   readonly recordsMax?: number
+  /** True: rows keep the headers that they are put with, in the changelog too (KIP-1271). Default false. */
+  readonly headers?: boolean
   /** False: no changelog, so the store is empty after a restart. Default true. */
   readonly logged?: boolean
 }
@@ -56,16 +59,18 @@ export function timedStore<K, V>(name: string, options: StoreOptions<K, V>): Sto
 /** Kafka Streams: `InMemoryKeyValueStore` under a timestamped, logged store. */
 class MemoryKeyValueStore<K, V> implements KeyValueStore<K, V> {
   readonly name: string
-  readonly #rows = new Rows<V>()
-  readonly #undo = new UndoLog<V>()
+  readonly #rows = new Rows<V | WithHeaders<V>>()
+  readonly #undo = new UndoLog<V | WithHeaders<V>>()
   readonly #form: KeyForm<K>
   readonly #value: Serde<V>
   readonly #task: StoreTask
+  readonly #headers: boolean
   /** Made at the first ordered read. */
   #sorted: SortedKeys | undefined
 
-  constructor(name: string, options: StoreOptions<K, V>, task: StoreTask) {
+  constructor(name: string, options: KeyValueOptions<K, V>, task: StoreTask) {
     this.name = name
+    this.#headers = options.headers ?? false
     this.#form = keyForm(options.key)
     this.#value = options.value
     this.#task = task
@@ -80,13 +85,19 @@ class MemoryKeyValueStore<K, V> implements KeyValueStore<K, V> {
   }
 
   get(key: K): Row<V> | undefined {
-    return this.#rows.get(this.#form.of(key))
+    return this.#row(this.#form.of(key))
   }
 
-  put(key: K, value: V | null, timestamp: number): void {
+  put(key: K, value: V | null, timestamp: number, headers: Headers = noHeaders): void {
     const canonical = this.#form.of(key)
-    this.#task.log(this.#form.wire(canonical), value === null ? null : wireOf(this.#value, value), timestamp)
-    this.#undo.write(this.#rows, canonical, value, timestamp)
+    const raw = value === null ? null : wireOf(this.#value, value)
+    if (this.#headers) {
+      this.#task.log(this.#form.wire(canonical), raw, timestamp, headers)
+      this.#undo.write(this.#rows, canonical, value === null ? null : new WithHeaders(value, headers), timestamp)
+    } else {
+      this.#task.log(this.#form.wire(canonical), raw, timestamp)
+      this.#undo.write(this.#rows, canonical, value, timestamp)
+    }
     if (this.#sorted === undefined) return
     if (value === null) this.#sorted.delete(canonical)
     else this.#sorted.add(canonical)
@@ -119,6 +130,13 @@ class MemoryKeyValueStore<K, V> implements KeyValueStore<K, V> {
     return this.#seen(this.#order.forward(from, begins))
   }
 
+  #row(canonical: Canonical): Row<V> | undefined {
+    const row = this.#rows.get(canonical)
+    if (row === undefined || !this.#headers) return row as Row<V> | undefined
+    const { value, headers } = row.value as WithHeaders<V>
+    return { value, timestamp: row.timestamp, headers }
+  }
+
   get #order(): SortedKeys {
     this.#sorted ??= new SortedKeys(this.#form.compare, this.#rows.keys())
     return this.#sorted
@@ -126,15 +144,18 @@ class MemoryKeyValueStore<K, V> implements KeyValueStore<K, V> {
 
   *#seen(keys: Iterable<Canonical>): IterableIterator<readonly [K, Row<V>]> {
     for (const key of keys) {
-      const row = this.#rows.get(key)
+      const row = this.#row(key)
       if (row !== undefined) yield [this.#form.back(key), row]
     }
   }
 
-  restore(key: Uint8Array, value: Uint8Array | null, timestamp: number): void {
+  restore(key: Uint8Array, value: Uint8Array | null, timestamp: number, headers: Headers): void {
     const canonical = this.#form.ofBytes(key)
     if (value === null) this.#rows.delete(canonical)
-    else this.#rows.set(canonical, this.#value.decode(value), timestamp, 0)
+    else {
+      const decoded = this.#value.decode(value)
+      this.#rows.set(canonical, this.#headers ? new WithHeaders(decoded, headers) : decoded, timestamp, 0)
+    }
     this.#sorted = undefined
   }
 
@@ -151,5 +172,15 @@ class MemoryKeyValueStore<K, V> implements KeyValueStore<K, V> {
     this.#rows.clear()
     this.#sorted = undefined
     this.#undo.committed()
+  }
+}
+
+/** What a row holds in a store that keeps headers. */
+class WithHeaders<V> {
+  readonly value: V
+  readonly headers: Headers
+  constructor(value: V, headers: Headers) {
+    this.value = value
+    this.headers = headers
   }
 }

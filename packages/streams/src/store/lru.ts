@@ -26,8 +26,8 @@ export class LruStore<K, V> extends WrappedStore<K, V> {
     return row
   }
 
-  override put(key: K, value: V | null, timestamp: number): void {
-    super.put(key, value, timestamp)
+  override put(key: K, value: V | null, timestamp: number, headers?: Headers): void {
+    super.put(key, value, timestamp, headers)
     if (value === null) {
       this.#order.delete(this.#form.of(key))
       return

@@ -19,8 +19,8 @@ export class TimedStore<K, V> extends WrappedStore<K, V> {
     this.#form = keyForm(key)
   }
 
-  override put(key: K, value: V | null, timestamp: number): void {
-    super.put(key, value, timestamp)
+  override put(key: K, value: V | null, timestamp: number, headers?: Headers): void {
+    super.put(key, value, timestamp, headers)
     if (value === null || this.#queue === undefined) return
     this.#queue.push(timestamp, this.#form.of(key))
     if (this.#queue.size > 2 * this.size + staleMin) this.#queue = undefined

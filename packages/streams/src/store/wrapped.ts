@@ -25,8 +25,8 @@ export abstract class WrappedStore<K, V> implements KeyValueStore<K, V> {
     return this.inner.get(key)
   }
 
-  put(key: K, value: V | null, timestamp: number): void {
-    this.inner.put(key, value, timestamp)
+  put(key: K, value: V | null, timestamp: number, headers?: Headers): void {
+    this.inner.put(key, value, timestamp, headers)
   }
 
   entries(): IterableIterator<readonly [K, Row<V>]> {
