@@ -1,4 +1,4 @@
-import { float64, int32, int64, type Serde, text, windowedKey } from '@riacho/streams'
+import { float64, int32, int64, type Serde, sessionKey, text, windowedKey } from '@riacho/streams'
 import { type Datum, Missing, type Some } from './show.ts'
 
 const plain: Readonly<Record<string, Serde<Some>>> = {
@@ -8,10 +8,13 @@ const plain: Readonly<Record<string, Serde<Some>>> = {
   double: float64 as Serde<Some>,
 }
 
+const sessionWindowed = 'sessionWindowed:'
+
 /** The serde that a case names; without a name, text. */
 export function serdeOf(name = 'string'): Serde<Some> {
   const known = Object.hasOwn(plain, name) ? plain[name] : undefined
   if (known !== undefined) return known
+  if (name.startsWith(sessionWindowed)) return sessionKey(serdeOf(name.slice(sessionWindowed.length))) as Serde<Some>
   const windowed = /^timeWindowed:(.+):([0-9]+)$/.exec(name)
   if (windowed === null) throw new Missing(`serde ${name}`)
   return windowedKey(serdeOf(windowed[1]), Number(windowed[2])) as Serde<Some>

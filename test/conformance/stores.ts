@@ -6,7 +6,7 @@ interface StoredRow {
   readonly start?: number
   readonly end?: number
   readonly value: unknown
-  readonly ts: number
+  readonly ts?: number
 }
 
 interface Held {
@@ -14,15 +14,27 @@ interface Held {
   readonly timestamp: number
 }
 
+interface HeldSession {
+  readonly start: number
+  readonly end: number
+  readonly value: unknown
+}
+
+type SessionEntry = readonly [unknown, HeldSession]
 type KeyValueEntry = readonly [unknown, Held]
 type WindowEntry = readonly [unknown, number, Held]
 
 /** The rows of a store as a case writes them; undefined when there is no such store. `size`: milliseconds of a window store's windows. */
 export function rowsOf(store: unknown, size: number | undefined): readonly StoredRow[] | undefined {
   if (store === undefined) return undefined
-  const rows = [...(store as { entries(): Iterable<KeyValueEntry | WindowEntry> }).entries()]
-  return rows.map(row => (row.length === 2 ? keyValueRow(row) : windowRow(row, size ?? Number.NaN)))
+  const rows = [...(store as { entries(): Iterable<KeyValueEntry | SessionEntry | WindowEntry> }).entries()]
+  return rows.map(row => {
+    if (row.length === 3) return windowRow(row, size ?? Number.NaN)
+    return isSession(row) ? sessionRow(row) : keyValueRow(row)
+  })
 }
+
+const isSession = (row: KeyValueEntry | SessionEntry): row is SessionEntry => 'start' in row[1]
 
 const plainKey = (key: unknown): unknown => (isWindowed(key) ? { key: key.key, start: key.start, end: key.end } : key)
 
@@ -35,3 +47,5 @@ const windowRow = ([key, start, held]: WindowEntry, size: number): StoredRow => 
   value: held.value,
   ts: held.timestamp,
 })
+
+const sessionRow = ([key, { start, end, value }]: SessionEntry): StoredRow => ({ key: plainKey(key), start, end, value })
