@@ -176,6 +176,7 @@ const window = tumbling(10, { grace: 5 })
 const sign = (n: number) => (n < 0 ? 'minus' : 'plus')
 const sum = (a: number, b: number) => a + b
 const byParity = regroup<string, number, string, number>('g', n => [String(n % 2), n], { key: text, value: int64 })
+const byLength = regroup<string, string, string, string>('g', shown => [String(shown.length), shown], { key: text, value: text })
 const skip = { onError: 'skip' } as const
 
 /** One line per case; the name begins with the operator's. */
@@ -242,6 +243,14 @@ const cases: Readonly<Record<string, Case>> = {
       toStream(),
     ),
   ),
+  'filterTable that skips': onTable(
+    pipe(
+      filterTable(n => positive(n) > 2, { store: 's', ...skip }),
+      byParity,
+      count('n'),
+      toStream(),
+    ),
+  ),
   flatMap: onStream(flatMap((n, { key }) => [[`${key}!`, n] as const, [key, -n] as const])),
   flatMapValues: onStream(flatMapValues(n => Array.from({ length: Math.abs(n) % 3 }, (_, i) => i))),
   join: onStream(source => source.pipe(streams.join(source.pipe(count('n')), (n, sum) => [n, sum]))),
@@ -260,6 +269,14 @@ const cases: Readonly<Record<string, Case>> = {
   mapTable: onTable(
     pipe(
       mapTable((n, key) => `${key}${n}`),
+      toStream(),
+    ),
+  ),
+  'mapTable with a store': onTable(
+    pipe(
+      mapTable((n, key) => `${key}${n}`, { store: 's' }),
+      byLength,
+      count('n'),
       toStream(),
     ),
   ),
@@ -293,6 +310,8 @@ const cases: Readonly<Record<string, Case>> = {
   tap: onStream(tap(() => {})),
   toStream: onTable(toStream()),
   triage: onStream(triage(sign, { plus: mapValues(n => `+${n}`), minus: filter(() => true) })),
+  'toStream by another key': onTable(toStream({ key: (n, key) => `${key}${n}` })),
+  toTable: onStream(pipe(streams.toTable({ store: 'rows' }), byParity, count('n'), toStream())),
   'triage without a route': onStream(triage(sign as () => 'plus', { plus: mapValues(n => n) })),
   'triage that skips': onStream(triage(sign as () => 'plus', { plus: mapValues(n => n) }, skip)),
   updates: onTable(updates()),

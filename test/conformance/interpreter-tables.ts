@@ -1,14 +1,28 @@
-import { aggregate, count, filterTable, mapTable, reduce, regroup, table, toStream } from '@riacho/streams'
+import {
+  aggregate,
+  count,
+  filterTable,
+  mapTable,
+  reduce,
+  regroup,
+  repartition,
+  type Serde,
+  table,
+  toStream,
+  toTable,
+} from '@riacho/streams'
 import type { NodeSpec } from './case.ts'
 import { aggregator, initial, keySelector, predicate, reducer, valueMapper } from './functions.ts'
 import { added, groupOf, storeOf } from './interpreter-aggregates.ts'
-import { type Changes, choosing, type Draw, type Drawing, field, type Records, serdesOf } from './interpreter-drawing.ts'
+import { type Changes, type Draw, type Drawing, field, type Records, serdesOf } from './interpreter-drawing.ts'
 import { serdeOf } from './serdes.ts'
-import { type Datum, Missing } from './show.ts'
+import { type Datum, Missing, type Some } from './show.ts'
 
-/** Refuses a store for an operator that computes its rows from its parent's. */
-function withoutStore(node: NodeSpec): void {
-  if (typeof node.store === 'string') throw new Missing(`${node.op} with a store of its own`)
+/** The store of a table, where the case names one, and the serde of its values: text, unless the case says it or they are those of another table. */
+export function kept(node: NodeSpec, came?: Serde<unknown>): { readonly store?: string; readonly value?: Serde<Some> } {
+  if (typeof node.store !== 'string') return {}
+  const value = node.storeValue === undefined && came !== undefined ? (came as Serde<Some>) : serdeOf(node.storeValue as string | undefined)
+  return { store: node.store, value }
 }
 
 /** The deltas of a table whose rows are grouped by another key. */
@@ -42,27 +56,35 @@ function drawTable(node: NodeSpec, drawing: Drawing): void {
   drawing.put(node.id, table(field(node, 'topic'), { ...serdes, ...(typeof node.store === 'string' && { store: node.store }) }) as Changes)
 }
 
+function drawToTable(node: NodeSpec, drawing: Drawing): void {
+  if (node.versionedMs !== undefined) throw new Missing('table with a history of its rows')
+  const options = { ...serdesOf(node), ...(typeof node.store === 'string' && { store: node.store }) }
+  const from = drawing.input(node)
+  const records = drawing.scattered(node.from[0]) ? from.pipe(repartition<Datum, Datum>(node.id, serdesOf(node))) : from
+  drawing.put(node.id, records.pipe(toTable<Datum, Datum>(options)) as Changes)
+}
+
 function drawTableFilter(node: NodeSpec, drawing: Drawing, wanted: boolean): void {
-  withoutStore(node)
   const holds = predicate(field(node, 'predicate'))
-  const keep = filterTable((value: Datum, key: Datum) => holds(key, value) === wanted)
-  drawing.put(node.id, drawing.changes(node.from[0]).pipe(keep) as Changes)
+  const from = drawing.changes(node.from[0])
+  const keep = filterTable<Datum, Some>((value, key) => holds(key, value) === wanted, kept(node, from.node.value))
+  drawing.put(node.id, from.pipe(keep) as Changes)
 }
 
 function drawTableMapValues(node: NodeSpec, drawing: Drawing): void {
-  withoutStore(node)
   const mapped = valueMapper(field(node, 'map'))
-  const mapRows = mapTable((row: Datum, key: Datum) => mapped(key, row))
+  const mapRows = mapTable<Datum, Some, Some>((row, key) => mapped(key, row), kept(node))
   drawing.put(node.id, drawing.changes(node.from[0]).pipe(mapRows) as Changes)
 }
 
 function drawToStream(node: NodeSpec, drawing: Drawing): void {
-  const stream = drawing.changes(node.from[0]).pipe(toStream()) as Records
+  const changes = drawing.changes(node.from[0])
   if (typeof node.by !== 'string') {
-    drawing.put(node.id, stream)
+    drawing.put(node.id, changes.pipe(toStream()) as Records)
     return
   }
-  drawing.put(node.id, stream.pipe(choosing(node.by)), true)
+  const by = keySelector(node.by)
+  drawing.put(node.id, changes.pipe(toStream({ key: (value: Datum, key) => by(key, value) as string | null })), true)
 }
 
 /** The operators that make or read tables. */
@@ -71,6 +93,7 @@ export const tableOperators: Readonly<Record<string, Draw>> = {
   tableReduce: drawTableReduce,
   tableAggregate: drawTableAggregate,
   table: drawTable,
+  toTable: drawToTable,
   tableFilter: (node, drawing) => drawTableFilter(node, drawing, true),
   tableFilterNot: (node, drawing) => drawTableFilter(node, drawing, false),
   tableMapValues: drawTableMapValues,

@@ -57,8 +57,8 @@ export interface RepartitionFacts {
 export interface Wish {
   /** Index of the parent. */
   readonly of: number
-  /** The row before each change: always, or only if the table keeps its rows anyway (Kafka Streams: `enableSendingOldValues(force)`). */
-  readonly previous?: 'always' | 'ifKept'
+  /** The row before each change: always, only if the table keeps its rows anyway (Kafka Streams: `enableSendingOldValues(force)`), or once somebody asks the node itself for them. */
+  readonly previous?: 'always' | 'ifKept' | 'ifAsked'
   /** The table's rows by key (Kafka Streams: `valueGetterSupplier`). */
   readonly view?: true
 }

@@ -1,9 +1,10 @@
-import type { Change, StreamRecord } from '../contract/record.ts'
+import type { Change } from '../contract/record.ts'
 import type { Emit } from '../contract/task.ts'
 import { deadLettersOf } from '../plan/failure.ts'
 import { makeNode } from '../plan/node.ts'
 import { keyValueStore } from '../store/key-value.ts'
 import { type KTable, Stream } from '../stream.ts'
+import { sourceRows } from '../table/source-rows.ts'
 import { sourceFacts, type TopicOptions } from './topic.ts'
 
 /**
@@ -29,14 +30,7 @@ export function table<K, V>(name: string, options: TopicOptions<K, V> & { readon
       ...deadLettersOf(options.onError),
       open: (task, out, asked) => {
         const store = options.store !== undefined || asked.kept ? task.store(spec) : undefined
-        const input: Emit<StreamRecord<K, V | null>> = ({ key, value, timestamp, headers }) => {
-          if (key === null) return task.drop('null-key')
-          const previous = asked.previous ? (store?.get(key)?.value ?? null) : undefined
-          store?.put(key, value, timestamp)
-          const change: Change<K, V> = { key, value, previous, timestamp, headers, latest: true }
-          out(change)
-        }
-        return [input as Emit]
+        return [sourceRows(task, out as Emit<Change<K, V>>, asked, store) as Emit]
       },
       view: task => task.store(spec),
     }),

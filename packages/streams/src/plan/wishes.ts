@@ -1,4 +1,5 @@
 import type { Node } from '../contract/node.ts'
+import { RiachoError } from '../errors.ts'
 
 /** What the nodes of a plan get of what they wish for. */
 export interface Granted {
@@ -15,15 +16,24 @@ export interface Granted {
 export function grant(nodes: readonly Node[]): Granted {
   const asked = new Set<Node>()
   const kept = new Set<Node>()
+  const keep = (node: Node): void => {
+    if (node.storesWhenKept === undefined) {
+      throw new RiachoError('RIACHO_NAME', `the rows of '${node.label}' are read, and they are kept nowhere: give it { store: … }`, {
+        place: { node: node.label },
+      })
+    }
+    kept.add(node)
+  }
   const show = (node: Node): void => {
-    if (node.table === 'lazy') kept.add(node)
+    if (node.table === 'lazy') keep(node)
     else if (node.table === 'derived') node.parents.forEach(show)
   }
   const ask = (node: Node, force: boolean): boolean => {
     if (asked.has(node)) return true
+    for (const { of, previous } of node.wishes ?? []) if (previous === 'ifAsked') ask(node.parents[of]!, true)
     if (node.table === 'lazy') {
       if (!force && !kept.has(node)) return false
-      kept.add(node)
+      keep(node)
     } else if (node.table === 'derived' && !node.parents.map(parent => ask(parent, force)).every(Boolean)) return false
     asked.add(node)
     return true
@@ -32,10 +42,10 @@ export function grant(nodes: readonly Node[]): Granted {
     for (const { of, previous, view } of node.wishes ?? []) {
       const parent = node.parents[of]!
       if (view) show(parent)
-      if (previous === undefined) continue
+      if (previous === undefined || previous === 'ifAsked') continue
       const answered = ask(parent, previous === 'always')
-      // What hands on the old values that it gets is asked as soon as it gets them.
-      if (previous === 'ifKept' && answered && node.table === 'derived') asked.add(node)
+      // What wants old values only where they cost nothing hands them on as soon as it gets them.
+      if (previous === 'ifKept' && answered) asked.add(node)
     }
   }
   return { asked, kept }
