@@ -23,7 +23,7 @@ export type {
 } from './contract/broker.ts'
 export { BrokerError } from './contract/broker.ts'
 export { type Clock, systemClock } from './contract/clock.ts'
-export type { Asked, Node, SourceFacts } from './contract/node.ts'
+export type { Asked, GlobalCopy, GlobalFacts, Node, SourceFacts } from './contract/node.ts'
 export { type Headers, noHeaders } from './contract/record.ts'
 export type { Source, SourceReader, SourceRecord } from './contract/source.ts'
 export type { Store, TableView } from './contract/store.ts'

@@ -14,7 +14,9 @@ export const codes = {
   RIACHO_NAME: 'a name that Kafka does not allow, or that is used twice',
   RIACHO_OPTION: 'an option outside its limits',
   RIACHO_PLAN_ONLY: 'an operator that exists in plans only',
+  RIACHO_NULL_KEY: 'a record without a key where one is needed',
   RIACHO_NO_ROUTE: 'a record for which triage has no route',
+  RIACHO_NO_MATCH: 'a record whose key has no row in a global table',
   RIACHO_INVALID: 'a record that its schema refuses',
   RIACHO_DECODE: 'bytes that their serde refuses',
   RIACHO_ENCODE: 'a value that its serde refuses',
@@ -23,6 +25,7 @@ export const codes = {
   RIACHO_ASYNC: 'asynchronous work failed after its last try',
   RIACHO_ASYNC_LIMIT: 'asynchronous work took longer than it may',
   RIACHO_DEAD_LETTER: 'a dead letter that nobody takes',
+  RIACHO_BUFFER_FULL: 'a buffer that should wait for time would hold more than it may',
   RIACHO_BATCH_CORRUPT: 'a record batch that is damaged',
 } as const
 

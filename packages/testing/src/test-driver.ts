@@ -1,5 +1,5 @@
 import { embedded } from '@riacho/embedded'
-import { Engine, settings } from '@riacho/runtime'
+import { Engine, externalTopics, settings } from '@riacho/runtime'
 import {
   asOneTask,
   type Broker,
@@ -45,6 +45,7 @@ export interface TestDriver {
   advance(milliseconds: number): Promise<void>
   /** Everything sent to any topic since the last call: sinks, repartitions, changelogs, dead letters, in order. */
   sent(): readonly SentRecord[]
+  /** A store of the task, or of a global table. */
   store(name: string): Store | undefined
   /** Records dropped, by reason. */
   dropped(): Readonly<Record<string, number>>
@@ -76,18 +77,6 @@ export async function testDriver(topology: Topology, options: TestDriverOptions 
     () => {},
   )
   return new Driver(engine, broker, clock, sent, await broker.producer({}))
-}
-
-function externalTopics(plan: Topology): readonly string[] {
-  return [
-    ...new Set(
-      plan.nodes.flatMap(node => [
-        ...(node.source?.topics ?? []),
-        ...(typeof node.sink?.topic === 'string' ? [node.sink.topic] : []),
-        ...(node.deadLetters ?? []),
-      ]),
-    ),
-  ]
 }
 
 class Driver implements TestDriver {
@@ -125,7 +114,7 @@ class Driver implements TestDriver {
   }
 
   store(name: string): Store | undefined {
-    return this.#engine.tasks.map(task => task.stores.get(name)).find(store => store !== undefined)
+    return this.#engine.store(name)
   }
 
   dropped(): Readonly<Record<string, number>> {

@@ -5,6 +5,7 @@ import {
   internal,
   type Membership,
   reasonOf,
+  type Store,
   type SubTopology,
   type TopicPartition,
   type Topology,
@@ -12,10 +13,12 @@ import {
 } from '@riacho/streams/engine'
 import { commit, commitStart, DrainTimeout } from '../commit/commit.ts'
 import { HeldLimits } from '../commit/held-limits.ts'
+import { GlobalTables } from '../global/global-tables.ts'
 import { Counters } from '../observe/counters.ts'
 import type { Settings } from '../options.ts'
 import { type Before, type OpenContext, type OpenTask, openTask } from '../task/open.ts'
 import type { EngineTask } from '../task/task.ts'
+import { isAtEnd, type Lag, lagOf, topicsOf } from './ends.ts'
 import { checkLimits } from './limits.ts'
 import { prepareTopics } from './topics.ts'
 
@@ -30,6 +33,7 @@ export class Engine {
   readonly #open = new Map<string, OpenTask>()
   readonly #fetcher: Fetcher
   #member: Membership | undefined
+  #globals: GlobalTables | undefined
   #context: OpenContext | undefined
   #wake: () => void = () => {}
   #purged: number
@@ -70,7 +74,12 @@ export class Engine {
       this.wake()
     }
     const { plan, settings, counters } = this
-    this.#context = { plan, settings, counters, counts, connectors, lookUp, wake: () => this.wake() }
+    if (plan.globals.length > 0) {
+      this.#globals = new GlobalTables(plan, counts, settings, counters)
+      await this.#globals.load()
+    }
+    const globals = this.#globals
+    this.#context = { plan, settings, counters, counts, connectors, globals, lookUp, wake: () => this.wake() }
     this.#wake = () => this.#fetcher.wake()
     const topics = [...new Set(this.plan.subTopologies.flatMap(part => part.topics))]
     const first = Promise.withResolvers<void>()
@@ -110,7 +119,7 @@ export class Engine {
   async #start(part: SubTopology, partition: number, before?: Before): Promise<void> {
     const open = await openTask(part, partition, this.#context!, before)
     this.#open.set(open.task.id, open)
-    for (const input of open.task.inputs) if (input.name === input.at.topic) this.#fetcher.add(input.at, input.position)
+    for (const input of topicsOf(open)) this.#fetcher.add(input.at, input.position)
     open.task.heldMax = this.#heldLimits.of(open.task.id)
   }
 
@@ -127,7 +136,8 @@ export class Engine {
     await this.#countStarts()
     for (const { readers } of this.#open.values()) for (const reader of readers) reader.fill()
     this.#pauseOrResume()
-    for (const batches of await this.#fetcher.poll(maxWait)) {
+    const [slices] = await Promise.all([this.#fetcher.poll(maxWait), this.#globals?.follow()])
+    for (const batches of slices) {
       const input = this.#inputOf(batches)
       if (input === undefined) {
         batches.release()
@@ -142,9 +152,8 @@ export class Engine {
   #pauseOrResume(): void {
     const { queueBytesMax, memoryBytesMax } = this.settings.limits
     const pressed = this.bufferedBytes >= memoryBytesMax
-    for (const { task } of this.#open.values()) {
-      for (const input of task.inputs) {
-        if (input.name !== input.at.topic) continue
+    for (const open of this.#open.values()) {
+      for (const input of topicsOf(open)) {
         const enough = input.bytes >= (input.paused ? queueBytesMax / 2 : queueBytesMax) || (pressed && !input.empty)
         if (enough === input.paused) continue
         input.paused = enough
@@ -250,35 +259,26 @@ export class Engine {
     return undefined
   }
 
+  /** The store of this name, of a task or of a global table: of several tasks any one's. */
+  store(name: string): Store | undefined {
+    return this.tasks.map(task => task.stores.get(name)).find(store => store !== undefined) ?? this.#globals?.store(name)
+  }
+
   wake(): void {
     this.#wake()
   }
 
-  /** Whether every input has been read to its end and everything is committed. */
+  /** Whether every input, and every global table, has been read to its end and everything is committed. */
   async atEnd(): Promise<boolean> {
-    for (const { task, readers } of this.#open.values()) {
-      if (task.dirty || task.held > 0 || task.inputs.some(input => !input.empty)) return false
-      for (const reader of readers) if (!(await reader.atEnd())) return false
-      const topics = task.inputs.filter(input => input.name === input.at.topic)
-      const ends = await this.settings.broker.admin.offsets(topics.map(input => input.at))
-      if (topics.some((input, i) => input.position < (ends[i]?.lastStable ?? 0))) return false
-    }
-    return true
+    for (const open of this.#open.values()) if (!(await isAtEnd(open, this.settings.broker.admin))) return false
+    return ((await this.#globals?.lag()) ?? []).every(({ records }) => records === 0)
   }
 
-  /** What is left to read, by input. */
-  async lag(): Promise<readonly { topic: string; partition: number; records: number }[]> {
-    const lags: { topic: string; partition: number; records: number }[] = []
-    for (const { task, readers } of this.#open.values()) {
-      for (const reader of readers)
-        lags.push({ topic: reader.input.name, partition: reader.input.at.partition, records: await reader.lag() })
-      const topics = task.inputs.filter(input => input.name === input.at.topic)
-      const ends = await this.settings.broker.admin.offsets(topics.map(input => input.at))
-      topics.forEach((input, i) => {
-        lags.push({ ...input.at, records: Math.max(0, (ends[i]?.highWatermark ?? 0) - input.position) })
-      })
-    }
-    return lags
+  /** What is left to read, by input and by partition of global tables. */
+  async lag(): Promise<readonly Lag[]> {
+    const lags: Lag[] = []
+    for (const open of this.#open.values()) lags.push(...(await lagOf(open, this.settings.broker.admin)))
+    return [...lags, ...((await this.#globals?.lag()) ?? [])]
   }
 
   /** The offsets that the group has committed for what the tasks read. */
@@ -295,6 +295,7 @@ export class Engine {
       await this.#closeAll([...this.#open.values()])
     } finally {
       this.#fetcher.close()
+      this.#globals?.close()
       await this.#member?.leave()
     }
   }
@@ -361,9 +362,10 @@ export class Engine {
   /** What cannot be closed does not keep the others open; the first failure is thrown at the end. */
   async #closeAll(tasks: readonly OpenTask[]): Promise<void> {
     const failures: unknown[] = []
-    for (const { task, readers } of tasks) {
+    for (const open of tasks) {
+      const { task, readers } = open
       this.#open.delete(task.id)
-      for (const input of task.inputs) if (input.name === input.at.topic) this.#fetcher.remove(input.at)
+      for (const input of topicsOf(open)) this.#fetcher.remove(input.at)
       const parts = [
         ...readers.map(reader => () => reader.close()),
         () => task.close(),

@@ -42,10 +42,21 @@ export function internalTopics(plan: Topology, counts: ReadonlyMap<string, numbe
 }
 
 /** Rows that expire are deleted a day after they are; a history is kept from compaction for as long (Kafka Streams: `WindowedChangelogTopicConfig`, `VersionedChangelogTopicConfig`). */
-function changelogConfig({ kind, retention = 0 }: StoreSpec): Record<string, string> {
+function changelogConfig({ kind, retention = 0, duplicates }: StoreSpec): Record<string, string> {
   const kept = String(retention + day)
+  if (duplicates) return { 'cleanup.policy': 'delete', 'retention.ms': kept }
   if (kind === 'window' || kind === 'session') return { 'cleanup.policy': 'compact,delete', 'retention.ms': kept }
   return { 'cleanup.policy': 'compact', ...(kind === 'versioned' && { 'min.compaction.lag.ms': kept }) }
+}
+
+/** Topics that an application reads or writes and does not own, as far as its plan names them. */
+export function externalTopics(plan: Topology): readonly string[] {
+  const named = plan.nodes.flatMap(node => [
+    ...(node.source?.topics ?? []),
+    ...(typeof node.sink?.topic === 'string' ? [node.sink.topic] : []),
+    ...(node.deadLetters ?? []),
+  ])
+  return [...new Set([...named, ...plan.globals.flatMap(({ source }) => source.topics)])]
 }
 
 /**
@@ -57,13 +68,7 @@ export async function prepareTopics(
   { broker, crashLoop }: Settings,
   connectors: ReadonlyMap<string, readonly string[]>,
 ): Promise<Map<string, number>> {
-  const external = new Set(
-    plan.nodes.flatMap(node => [
-      ...(node.source?.topics ?? []),
-      ...(typeof node.sink?.topic === 'string' ? [node.sink.topic] : []),
-      ...(node.deadLetters ?? []),
-    ]),
-  )
+  const external = new Set(externalTopics(plan))
   if (typeof crashLoop?.onError === 'object') external.add(crashLoop.onError.deadLetter)
   const known = await broker.admin.partitions([...external])
   const missing = [...external].filter(topic => !known.has(topic))

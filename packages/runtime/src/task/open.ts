@@ -12,6 +12,7 @@ import {
   type SubTopology,
   type Topology,
 } from '@riacho/streams/engine'
+import type { GlobalTables } from '../global/global-tables.ts'
 import type { Counters } from '../observe/counters.ts'
 import type { Settings } from '../options.ts'
 import { lastPosition, restore } from '../restore/restore.ts'
@@ -31,6 +32,7 @@ export interface OpenContext {
   readonly counts: ReadonlyMap<string, number>
   /** Partitions of each connector by its name. */
   readonly connectors: ReadonlyMap<string, readonly string[]>
+  readonly globals: GlobalTables | undefined
   lookUp(topic: string): Promise<void>
   wake(): void
 }

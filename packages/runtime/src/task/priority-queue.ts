@@ -1,17 +1,21 @@
-/** An input as the order between inputs sees it. */
+/** An input, or a punctuator, as the order between several sees it. */
 export interface Timed {
   readonly headTime: number
 }
 
 /**
  * Java's `PriorityQueue` by head time. It is copied step by step, because it decides which of several inputs with equal times goes first
- * (Kafka Streams: `PartitionGroup.nonEmptyQueuesByTime`).
+ * (Kafka Streams: `PartitionGroup.nonEmptyQueuesByTime`), and which of several punctuators that are due at once (`PunctuationQueue`).
  */
 export class InputOrder<T extends Timed> {
   readonly #heap: T[] = []
 
   get size(): number {
     return this.#heap.length
+  }
+
+  peek(): T | undefined {
+    return this.#heap[0]
   }
 
   offer(input: T): void {

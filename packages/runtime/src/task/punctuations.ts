@@ -1,41 +1,53 @@
 import type { Punctuator } from '@riacho/streams/engine'
+import { InputOrder } from './priority-queue.ts'
 
 interface Punctuation {
-  readonly clock: 'stream' | 'wall'
+  /** When it is due. */
+  headTime: number
   readonly interval: number
   readonly call: Punctuator
-  due: number
   cancelled: boolean
 }
 
 /**
  * The punctuators of a task (Kafka Streams: `PunctuationQueue`, `PunctuationSchedule`). Stream time fires first at the first known stream time, wall clock one interval
- * after scheduling; missed periods collapse to one call, the next is aligned to the first.
+ * after scheduling, with an anchor at it or, when that is past, at the next time that is a whole number of intervals after it. Missed periods collapse to one call, the
+ * next is aligned to the first.
  */
 export class Punctuations {
-  readonly #all: Punctuation[] = []
+  readonly #queues = { stream: new InputOrder<Punctuation>(), wall: new InputOrder<Punctuation>() }
 
-  add(interval: number, clock: 'stream' | 'wall', call: Punctuator, now: number, anchor?: number): () => void {
-    const punctuation: Punctuation = { clock, interval, call, due: anchor ?? (clock === 'stream' ? 0 : now + interval), cancelled: false }
-    if (anchor !== undefined && clock === 'wall' && anchor < now) punctuation.due = anchor + Math.ceil((now - anchor) / interval) * interval
-    this.#all.push(punctuation)
+  /** `time` is the clock's: stream time or wall clock. */
+  add(interval: number, clock: 'stream' | 'wall', call: Punctuator, time: number, anchor?: number): () => void {
+    const punctuation: Punctuation = { headTime: anchor ?? (clock === 'stream' ? 0 : time + interval), interval, call, cancelled: false }
+    if (anchor !== undefined && anchor < time) moveOn(punctuation, time)
+    this.#queues[clock].offer(punctuation)
     return () => {
       punctuation.cancelled = true
-      const at = this.#all.indexOf(punctuation)
-      if (at >= 0) this.#all.splice(at, 1)
     }
   }
 
-  /** Calls what is due. Returns whether anything was called. */
+  /** Calls what is due, also what is scheduled meanwhile. Returns whether anything was called. */
   run(clock: 'stream' | 'wall', time: number): boolean {
     if (time < 0) return false
-    const due = this.#all.filter(each => each.clock === clock && each.due <= time).sort((a, b) => a.due - b.due)
-    for (const each of due) {
-      if (each.cancelled) continue
-      const missed = Math.floor((time - each.due) / each.interval)
-      each.due += (missed + 1) * each.interval
-      each.call(time)
+    const queue = this.#queues[clock]
+    let called = false
+    for (let due = queue.peek(); due !== undefined && due.headTime <= time; due = queue.peek()) {
+      queue.poll()
+      if (due.cancelled) continue
+      called = true
+      due.call(time)
+      // It may have cancelled itself.
+      if (due.cancelled) continue
+      moveOn(due, time)
+      queue.offer(due)
     }
-    return due.length > 0
+    return called
   }
+}
+
+/** To the next time after `time`, but by one interval at least. */
+function moveOn(punctuation: Punctuation, time: number): void {
+  const missed = Math.max(0, Math.floor((time - punctuation.headTime) / punctuation.interval))
+  punctuation.headTime += (missed + 1) * punctuation.interval
 }

@@ -15,17 +15,20 @@ import {
   type Store,
   type StoreSpec,
   type SubTopology,
+  type TableView,
   type Task,
   type Topology,
 } from '@riacho/streams/engine'
+import type { GlobalTables } from '../global/global-tables.ts'
 import type { Counters } from '../observe/counters.ts'
+import { Drops } from '../observe/drops.ts'
 import type { Settings } from '../options.ts'
 import { ChosenTopics } from './chosen-topics.ts'
 import type { CrashGuard } from './crash-guard.ts'
 import type { Input } from './input.ts'
+import { InputChoice } from './input-choice.ts'
 import { type KeptStore, keptStore } from './kept-store.ts'
 import { Letters } from './letters.ts'
-import { InputOrder } from './priority-queue.ts'
 import { Punctuations } from './punctuations.ts'
 import { openSender } from './sender.ts'
 
@@ -41,6 +44,7 @@ export interface TaskParts {
   /** Changelogs: the same producer when exactly once, else one that sends after what the changes caused is durable. */
   readonly changelog: Producer
   readonly counts: ReadonlyMap<string, number>
+  readonly globals: GlobalTables | undefined
   /** Operators' stream times as the last commit has them. */
   readonly times: ReadonlyMap<string, number>
   /** Stores of the task whose place this one takes, put back to the last commit. */
@@ -81,15 +85,16 @@ export class EngineTask implements Task {
   committed: readonly CommittedOffset[] = []
   /** Records in asynchronous stages at which no more are taken. */
   heldMax = Number.POSITIVE_INFINITY
-  /** Until when an empty input is waited for, once: forgotten when it has records again. For `maxTaskIdleMs`. */
-  readonly #idleUntil = new Map<Input, number>()
   /** What happens now comes from no record. */
   #punctuating = false
   readonly #parts: TaskParts
   readonly #punctuations = new Punctuations()
   readonly #letters: Letters
-  readonly #order = new InputOrder<Input>()
-  readonly #queued = new Set<Input>()
+  readonly #drops: Drops
+  readonly #choice: InputChoice
+  readonly #loading = (input: Input): void => {
+    this.#current = input
+  }
   #current: Input | undefined
   #resumed: Position | Origin | null = null
   /** Makes the original of the derived record that a node is working on. */
@@ -104,7 +109,9 @@ export class EngineTask implements Task {
     this.changelog = parts.changelog
     this.guard = parts.guard
     this.#letters = new Letters(parts.producer, parts.counts, parts.counters)
+    this.#choice = new InputChoice(this.inputs, parts.settings)
     this.lastCommit = parts.settings.clock.now()
+    this.#drops = new Drops(this, parts.counters, parts.settings.log, this.lastCommit)
   }
 
   /** Whether this is a test that looks closer. */
@@ -145,6 +152,7 @@ export class EngineTask implements Task {
   /** Calls the punctuators that are due. */
   punctuate(clock: 'stream' | 'wall'): void {
     if (this.failure !== undefined) return
+    if (clock === 'wall') this.#drops.look(this.now())
     this.#punctuating = true
     try {
       if (this.#punctuations.run(clock, clock === 'stream' ? this.streamTime : this.now())) this.dirty = true
@@ -168,7 +176,7 @@ export class EngineTask implements Task {
   #take(recordsMax: number, until: number): number {
     let taken = 0
     while (taken < recordsMax && !this.#full) {
-      const input = this.#next()
+      const input = this.#choice.next(this.#loading)
       if (input === undefined) break
       this.#current = input
       // Alone, an input need not be compared with others: it runs until the budget is used up.
@@ -180,7 +188,7 @@ export class EngineTask implements Task {
         taken++
         if (this.#full) break
       }
-      this.#queued.delete(input)
+      this.#choice.taken(input)
       if (performance.now() >= until) break
     }
     return taken
@@ -211,43 +219,6 @@ export class EngineTask implements Task {
     input.skip()
   }
 
-  /** The input whose head goes first, or undefined when there is none, or when an empty one should be waited for. */
-  #next(): Input | undefined {
-    if (this.inputs.length === 1) return this.inputs[0]!.empty ? undefined : this.inputs[0]
-    let waiting = false
-    for (const input of this.inputs) {
-      if (this.#queued.has(input)) continue
-      if (!input.empty) {
-        this.#current = input
-        if (input.load()) {
-          this.#queued.add(input)
-          this.#idleUntil.delete(input)
-          this.#order.offer(input)
-          continue
-        }
-      }
-      if (input.position < input.end) waiting = true
-    }
-    if (this.#order.size === 0 || this.#shouldWait(waiting)) return undefined
-    return this.#order.poll()
-  }
-
-  #shouldWait(known: boolean): boolean {
-    const { maxTaskIdleMs, clock } = this.#parts.settings
-    if (maxTaskIdleMs < 0 || this.#queued.size === this.inputs.length) return false
-    if (known) return true
-    if (maxTaskIdleMs === 0) return false
-    const now = clock.now()
-    let wait = false
-    for (const input of this.inputs) {
-      if (this.#queued.has(input)) continue
-      const until = this.#idleUntil.get(input) ?? now + maxTaskIdleMs
-      this.#idleUntil.set(input, until)
-      if (now < until) wait = true
-    }
-    return wait
-  }
-
   store<S extends Store>(spec: StoreSpec<S>): S {
     const found = this.stores.get(spec.name)
     if (found !== undefined) return found as S
@@ -258,6 +229,10 @@ export class EngineTask implements Task {
     this.kept.set(spec.name, kept)
     this.stores.set(spec.name, kept.store)
     return kept.store as S
+  }
+
+  global(store: StoreSpec): TableView<never, unknown> {
+    return this.#parts.globals!.view(store)
   }
 
   sender(spec: SinkSpec): Emit<StreamRecord<unknown, unknown>> {
@@ -280,6 +255,7 @@ export class EngineTask implements Task {
       counts,
       dropNullKeys,
       wait: (topic, send) => late?.wait(topic, send),
+      drop: reason => this.drop(reason),
       sent: () => {
         counters.recordsOut++
         node.count++
@@ -304,7 +280,7 @@ export class EngineTask implements Task {
 
   drop(reason: DropReason): void {
     this.dirty = true
-    this.#parts.counters.drop(reason)
+    this.#drops.drop(reason)
   }
 
   hold(stage: Held): void {
@@ -323,6 +299,16 @@ export class EngineTask implements Task {
       this.#resumed = null
     }
     this.#parts.wake()
+  }
+
+  onBehalf<T>(of: Position | null, out: Emit<T>, record: T): void {
+    const before = this.#resumed
+    this.#resumed = of ?? before
+    try {
+      out(record)
+    } finally {
+      this.#resumed = before
+    }
   }
 
   /** An input of a node that writes dead letters of records that the application derived: they hold what this node was given. */
@@ -344,9 +330,7 @@ export class EngineTask implements Task {
   }
 
   schedule(interval: number, clock: 'stream' | 'wall', punctuator: Punctuator, anchor?: number): () => void {
-    if (!(Number.isSafeInteger(interval) && interval > 0))
-      throw new RiachoError('RIACHO_OPTION', `a punctuator's interval is a whole number of milliseconds above 0, not ${interval}`)
-    return this.#punctuations.add(interval, clock, punctuator, this.now(), anchor)
+    return this.#punctuations.add(interval, clock, punctuator, clock === 'stream' ? this.streamTime : this.now(), anchor)
   }
 
   streamTimeOf(label: string): { time: number } {

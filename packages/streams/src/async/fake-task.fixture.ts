@@ -16,6 +16,7 @@ export const unasked: Asked = {
 /** A task for stages: its time moves when told, and it keeps what a stage does to it. */
 export class FakeTask implements Task {
   readonly id = '0_0'
+  readonly partition = 0
   readonly streamTime = -1
   readonly dropped: string[] = []
   readonly failures: unknown[] = []
@@ -69,6 +70,10 @@ export class FakeTask implements Task {
     this.#resumed = null
   }
 
+  onBehalf<T>(_of: Position | null, out: Emit<T>, record: T): void {
+    out(record)
+  }
+
   fail(error: unknown): void {
     this.failures.push(error)
   }
@@ -103,6 +108,10 @@ export class FakeTask implements Task {
 
   store(): never {
     throw new Error('a stage has no stores')
+  }
+
+  global(): never {
+    throw new Error('not for this test')
   }
 
   sender(): never {

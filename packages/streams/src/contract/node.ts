@@ -1,8 +1,8 @@
 import type { StreamRecord } from './record.ts'
 import type { Serde } from './serde.ts'
 import type { Source } from './source.ts'
-import type { TableView } from './store.ts'
-import type { Emit, Origin, SinkSpec, StoreSpec, Task } from './task.ts'
+import type { Store, TableView } from './store.ts'
+import type { Emit, Origin, SinkSpec, StoreSpec, StoreTask, Task } from './task.ts'
 
 /** What happens to a record whose function throws: stop the task, count and go on, or write it to a dead letter topic and go on. */
 export type OnError = 'fail' | 'skip' | { readonly deadLetter: string }
@@ -31,10 +31,30 @@ export interface SourceFacts {
   readonly value: Serde<unknown>
   /** Timestamp extractor. Without one the record's own; a negative result is handled by `invalidTimestamp`. */
   readonly timestamp?: (value: unknown, record: StreamRecord<unknown, unknown>, partitionTime: number) => number
-  readonly invalidTimestamp: 'fail' | 'skip' | 'partitionTime'
+  /** 'keep': taken as it is, as Kafka Streams' global tables do. */
+  readonly invalidTimestamp: 'fail' | 'skip' | 'partitionTime' | 'keep'
+  /** Most milliseconds by which a time may be ahead of the wall clock: beyond, it is invalid. */
+  readonly maxFutureSkew?: number
   readonly onError: OnError
   /** Whether records with a null value are handed on or dropped and counted. */
   readonly nulls: 'keep' | 'drop'
+}
+
+/** The copy that one instance of an application has of a global table. */
+export interface GlobalCopy {
+  readonly store: Store
+  readonly view: TableView<never, unknown>
+  /** `value` null deletes. */
+  put(key: unknown, value: unknown, timestamp: number): void
+}
+
+/** A table that every instance of an application holds whole: no node of the plan's flow, but read beside it. */
+export interface GlobalFacts {
+  /** One topic, of which all partitions are read. */
+  readonly source: SourceFacts
+  readonly store: StoreSpec
+  /** Makes the copy of an instance, which its tasks share. */
+  open(task: StoreTask): GlobalCopy
 }
 
 /** The topic that moves data between sub-topologies. */
@@ -51,6 +71,8 @@ export interface RepartitionFacts {
   readonly keepsNullKeys?: boolean
   /** Chooses the partition. Default: murmur2 of the key's bytes. */
   readonly partition?: SinkSpec['partition']
+  /** The table that its records meet: the topic has as many partitions as that one's. */
+  readonly meets?: Node
 }
 
 /** What a node wants of a table that it reads. */
@@ -127,10 +149,16 @@ export interface Node {
   readonly sink?: SinkSpec
   readonly repartition?: RepartitionFacts
   readonly stores?: readonly StoreSpec[]
+  /** Global tables whose rows it reads. */
+  readonly globals?: readonly GlobalFacts[]
   /** The stores of a lazy table that is asked. */
   readonly storesWhenKept?: readonly StoreSpec[]
+  /** A windowed aggregation: milliseconds after a window's end at which its result is final. */
+  readonly closesAfter?: number
   readonly deadLetters?: readonly string[]
   readonly async?: AsyncFacts
+  /** What its user should know before running it: each a sentence that says what to do. */
+  readonly cautions?: readonly string[]
   /** Makes its behaviour for one task: one input per parent. Called once per task, from sinks to sources. */
   open(task: Task, out: Emit, asked: Asked): readonly Emit[]
   /** The rows of a table: of its store, or computed from those of its parents. Called at most once per task, and only when somebody wishes for it. */

@@ -1,6 +1,6 @@
 import type { Headers, StreamRecord } from './record.ts'
 import type { Serde } from './serde.ts'
-import type { Store } from './store.ts'
+import type { Store, TableView } from './store.ts'
 
 /** Hands a record on: synchronous, depth first; returning means finished, unless a stage holds it. `port` names the output of a node that has several. */
 export type Emit<T = unknown> = (record: T, port?: string) => void
@@ -27,9 +27,13 @@ export type DropReason =
   | 'late'
   | 'expired'
   | 'invalid-timestamp'
+  | 'future-timestamp'
   | 'deserialization'
   | 'processing'
   | 'no-partition'
+  | 'no-match'
+  /** An answer to a foreign key that its row no longer waits for. */
+  | 'outdated'
 
 /** What a dead letter says beside the original bytes. */
 export interface Failure {
@@ -50,6 +54,8 @@ export interface StoreSpec<S extends Store = Store> {
   readonly retention?: number
   /** False: it has no changelog, and is empty after a restart. */
   readonly logged?: boolean
+  /** Rows of one key and time stand side by side: its changelog is never compacted. */
+  readonly duplicates?: boolean
   create(task: StoreTask): S
 }
 
@@ -60,6 +66,9 @@ export interface StoreTask {
   drop(reason: DropReason): void
 }
 
+/** Where a record goes: to one partition, to each of several (to none: it is dropped and counted), or, undefined, where records go by default. */
+export type ChosenPartition = number | readonly number[] | undefined
+
 /** A topic that a node writes to. */
 export interface SinkSpec {
   /** A topic, or a function that chooses one per record. */
@@ -69,7 +78,7 @@ export interface SinkSpec {
   /** Bytes that decide the partition instead of the whole key (windowed keys: the inner key). */
   readonly partitionKey?: (key: unknown) => Uint8Array | string
   /** Chooses the partition. Default: murmur2 of the key's bytes; a null key goes to partitions in turn. */
-  readonly partition?: (record: StreamRecord<unknown, unknown>, partitions: number) => number
+  readonly partition?: (record: StreamRecord<unknown, unknown>, partitions: number) => ChosenPartition
 }
 
 /** An asynchronous stage as its task sees it. */
@@ -95,8 +104,12 @@ export type Punctuator = (timestamp: number) => void
 export interface Task {
   /** `<sub-topology>_<partition>`. */
   readonly id: string
+  /** Of all topics that it reads. */
+  readonly partition: number
   /** The store of this spec; the same object for the same name. */
   store<S extends Store>(spec: StoreSpec<S>): S
+  /** The rows of the global table with this store, which the node names: all tasks of an instance share them. */
+  global(store: StoreSpec): TableView<never, unknown>
   /** A writer to the topic of this spec, made once at `open`. */
   sender(spec: SinkSpec): Emit<StreamRecord<unknown, unknown>>
   /** Writes a dead letter for the record being processed. */
@@ -107,6 +120,8 @@ export interface Task {
   hold(stage: Held): void
   /** Hands on a result of an asynchronous stage as if the record at `at` were being processed; an `Origin` can become a dead letter. A throw stops the task. */
   resume<T>(at: Position | Origin | null, out: Emit<T>, record: T): void
+  /** Hands a record on as if the one at `of` were being processed. What it throws is the caller's. */
+  onBehalf<T>(of: Position | null, out: Emit<T>, record: T): void
   /** Stops the task with this error. */
   fail(error: unknown): void
   /** Calls back every `interval` milliseconds of the clock; returns the function that cancels. */

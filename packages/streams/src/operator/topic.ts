@@ -13,14 +13,21 @@ export interface TopicOptions<K, V> extends Serdes<K, V> {
    * the partition, -1 before the first record.
    */
   readonly timestamp?: (value: V, record: StreamRecord<K, V>, partitionTime: number) => number
-  /** What a negative time does: stop, drop and count, or take the partition's time. Default: one that Kafka holds stops, one that `timestamp` answers is dropped. */
+  /** What an invalid (negative) time does: stop, drop and count, or take the partition's time. Default: one that Kafka holds stops, one that `timestamp` answers is dropped. */
   readonly invalidTimestamp?: 'fail' | 'skip' | 'partitionTime'
+  /** Most milliseconds by which a record's time may be ahead of the wall clock; beyond, it is invalid. One such record would close all windows. Default: no limit. */
+  readonly maxFutureSkew?: number
   /** What bytes that their serde refuses do. Default 'fail'. */
   readonly onError?: OnError
 }
 
-/** The facts of a source of topics. */
-export function sourceFacts<K, V>(name: string | readonly string[], options: TopicOptions<K, V>, nulls: 'keep' | 'drop'): SourceFacts {
+/** The facts of a source of topics. `invalid`: what is done with invalid times when the options do not say. */
+export function sourceFacts<K, V>(
+  name: string | readonly string[],
+  options: TopicOptions<K, V>,
+  nulls: 'keep' | 'drop',
+  invalid: SourceFacts['invalidTimestamp'] = options.timestamp === undefined ? 'fail' : 'skip',
+): SourceFacts {
   const topics = Object.freeze(typeof name === 'string' ? [name] : [...name])
   if (topics.length === 0) throw new RiachoError('RIACHO_NAME', 'a source reads no topic: give it at least one name')
   for (const topic of topics) {
@@ -32,10 +39,16 @@ export function sourceFacts<K, V>(name: string | readonly string[], options: Top
     key: options.key as Serde<unknown>,
     value: options.value as Serde<unknown>,
     ...(options.timestamp && { timestamp: options.timestamp as NonNullable<SourceFacts['timestamp']> }),
-    invalidTimestamp: options.invalidTimestamp ?? (options.timestamp === undefined ? 'fail' : 'skip'),
+    invalidTimestamp: options.invalidTimestamp ?? invalid,
+    ...(options.maxFutureSkew !== undefined && { maxFutureSkew: checkedSkew(options.maxFutureSkew) }),
     onError: options.onError ?? 'fail',
     nulls,
   })
+}
+
+function checkedSkew(skew: number): number {
+  if (Number.isSafeInteger(skew) && skew >= 0) return skew
+  throw new RiachoError('RIACHO_OPTION', `maxFutureSkew is a whole number of milliseconds, 0 or more, not ${skew}`)
 }
 
 /**

@@ -6,6 +6,7 @@ import { RiachoError } from '../errors.ts'
 /** The task of an operator that runs on a plain Observable: stores in memory, the wall clock, no topics. */
 export class PlainTask implements Task {
   readonly id = 'plain'
+  readonly partition = 0
   streamTime = -1
   readonly #stores = new Map<string, Store>()
   readonly #stages: Held[] = []
@@ -57,6 +58,10 @@ export class PlainTask implements Task {
     return found as S
   }
 
+  global(): never {
+    throw new RiachoError('RIACHO_PLAN_ONLY', 'a global table can be read only by a running topology: use this operator on a Stream')
+  }
+
   sender(): never {
     throw new RiachoError(
       'RIACHO_PLAN_ONLY',
@@ -83,6 +88,10 @@ export class PlainTask implements Task {
     } catch (error) {
       this.fail(error)
     }
+  }
+
+  onBehalf<T>(_of: Position | null, out: Emit<T>, record: T): void {
+    out(record)
   }
 
   fail(error: unknown): void {

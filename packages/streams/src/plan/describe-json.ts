@@ -1,4 +1,5 @@
 import type { Node } from '../contract/node.ts'
+import type { StoreSpec } from '../contract/task.ts'
 import { internal, type SubTopology } from './cut.ts'
 import type { Topology } from './topology.ts'
 import { storesOf } from './wishes.ts'
@@ -19,6 +20,8 @@ export interface NodeDescription {
   readonly stores: readonly string[]
   /** Of an asynchronous stage: the order in which its results leave, and whether its work may be done twice without a trace. */
   readonly async?: { readonly order: 'key' | 'partition'; readonly idempotent: boolean }
+  /** Global tables whose rows it reads, by their topics. */
+  readonly globals?: readonly string[]
   /** Topics to which it writes dead letters. */
   readonly deadLetters: readonly string[]
   /** A `rekey` whose topic is left out of the plan, because no keyed operator follows. */
@@ -33,11 +36,30 @@ export interface SubTopologyDescription {
   readonly nodes: readonly NodeDescription[]
 }
 
+/** A table that every instance of the application holds whole. */
+export interface GlobalDescription {
+  readonly topic: string
+  readonly store: string
+}
+
 /** A plan as plain data, ready for JSON. */
 export interface TopologyDescription {
   readonly id: string
   readonly fingerprint: string
   readonly subTopologies: readonly SubTopologyDescription[]
+  readonly globals: readonly GlobalDescription[]
+  /** All stores, in the order of the plan. */
+  readonly stores: readonly StoreDescription[]
+}
+
+/** A store of a plan. */
+export interface StoreDescription {
+  readonly name: string
+  readonly kind: StoreSpec['kind']
+  /** Milliseconds, of stores whose rows expire. */
+  readonly retention?: number
+  /** False: it has no changelog. */
+  readonly logged: boolean
 }
 
 /**
@@ -49,7 +71,14 @@ export interface TopologyDescription {
 export function describeJson(topology: Topology): TopologyDescription {
   const names = nameAll(topology)
   const subTopologies = topology.subTopologies.map(part => ({ index: part.index, nodes: nodesOf(topology, part, names) }))
-  return { id: topology.id, fingerprint: topology.fingerprint, subTopologies }
+  const globals = topology.globals.map(({ source, store }) => ({ topic: source.topics[0]!, store: store.name }))
+  const stores = Array.from(topology.stores.values(), ({ name, kind, retention, logged = true }) => ({
+    name,
+    kind,
+    ...(retention !== undefined && { retention }),
+    logged,
+  }))
+  return { id: topology.id, fingerprint: topology.fingerprint, subTopologies, globals, stores }
 }
 
 /** The name under which a node takes records, and the one under which it hands them on: they differ only when a topic lies between. */
@@ -110,6 +139,7 @@ function described(topology: Topology, node: Node, names: ReadonlyMap<Node, Name
     ...placeOf(topology, node, moved),
     stores: stores.map(spec => spec.name),
     ...(node.async && { async: { order: topology.ordered.has(node) ? 'partition' : 'key', idempotent: node.async.idempotent } }),
+    ...(node.globals && { globals: node.globals.flatMap(({ source }) => source.topics) }),
     deadLetters: node.deadLetters ?? [],
     unmoved: topology.unmoved.has(node),
     successors: moved || node.sink !== undefined ? [] : successorsOf(topology, node, names),

@@ -70,6 +70,7 @@ function edgesOf(node: NodeDescription, ids: Ids): string[] {
     ...from.map(name => `  ${ids.place(name)} --> ${id}`),
     ...node.successors.map(name => `  ${id} --> ${ids.node(name)}`),
     ...node.stores.map(name => `  ${id} --- ${ids.store(name)}`),
+    ...(node.globals ?? []).map(name => `  ${id} --- ${ids.place(name)}`),
     ...to.map(name => `  ${id} --> ${ids.place(name)}`),
     ...node.deadLetters.map(name => `  ${id} -.-> ${ids.place(name)}`),
   ]

@@ -1,4 +1,4 @@
-import { describeJson, type NodeDescription } from './describe-json.ts'
+import { describeJson, type GlobalDescription, type NodeDescription } from './describe-json.ts'
 import type { Topology } from './topology.ts'
 
 /**
@@ -9,8 +9,15 @@ import type { Topology } from './topology.ts'
  * console.log(describe(topology('orders', orders.pipe(to('orders-copy')))))
  */
 export function describe(topology: Topology): string {
-  const parts = describeJson(topology).subTopologies.map(({ index, nodes }) => `  Sub-topology: ${index}\n${nodes.map(nodeText).join('')}`)
-  return `Topologies:\n ${parts.join('\n')}`
+  const { subTopologies, globals } = describeJson(topology)
+  const parts = subTopologies.map(({ index, nodes }) => `  Sub-topology: ${index}\n${nodes.map(nodeText).join('')}`)
+  const beside = globals.map((table, i) => globalText(table, subTopologies.length + i))
+  return `Topologies:\n ${[...parts, ...beside].join('\n')}`
+}
+
+function globalText({ topic, store }: GlobalDescription, index: number): string {
+  const head = `  Sub-topology: ${index} for global store (will not generate tasks)\n`
+  return `${head}    Source: ${topic} (topics: [${topic}]) stores: [${store}]\n      --> none\n`
 }
 
 function nodeText(node: NodeDescription): string {
@@ -35,6 +42,7 @@ function notesText(node: NodeDescription): string {
     node.type === 'source' && node.stores.length > 0 && `stores: [${node.stores.join(', ')}]`,
     node.connector?.positions === 'acknowledged' && 'acknowledged: never exactly once',
     node.partitions !== undefined && `partitions: ${node.partitions}`,
+    node.globals && `global tables: [${node.globals.join(', ')}]`,
     node.async && `order: ${node.async.order}`,
     node.async?.idempotent === false && 'not idempotent',
     node.unmoved && 'no topic: no keyed operator follows',

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Node } from '../contract/node.ts'
+import type { GlobalFacts, Node } from '../contract/node.ts'
 import type { StoreSpec } from '../contract/task.ts'
 import { RiachoError } from '../errors.ts'
 import { isStream, type Stream } from '../stream.ts'
@@ -30,7 +30,10 @@ export interface Topology {
   readonly origins: ReadonlySet<Node>
   /** Inputs whose values nobody looks at: sources whose serde accepts all bytes, and repartitions, whose bytes are our own. */
   readonly unread: ReadonlySet<Node>
+  /** Of its tasks, by name; global tables have theirs. */
   readonly stores: ReadonlyMap<string, StoreSpec>
+  /** The global tables that some node reads. */
+  readonly globals: readonly GlobalFacts[]
   /** All in one task, every topic with one partition. */
   readonly whole: boolean
   readonly subTopologies: readonly SubTopology[]
@@ -81,6 +84,7 @@ function draw(id: string, ends: readonly Node[], whole: boolean): Topology {
   )
   const { asked, kept } = grant(nodes)
   const stores = allStores(nodes, kept)
+  const globals = allGlobals(nodes, stores)
   checkTopics(nodes, unmoved)
   const ordered = new Set(
     nodes.filter(
@@ -105,6 +109,7 @@ function draw(id: string, ends: readonly Node[], whole: boolean): Topology {
     origins,
     unread: new Set(nodes.filter(node => isUnread(node, children))),
     stores,
+    globals,
     whole,
     subTopologies: cut({ id, nodes, unmoved, kept, whole }),
     fingerprint: fingerprint(nodes),
@@ -181,6 +186,26 @@ function allStores(nodes: readonly Node[], kept: ReadonlySet<Node>): ReadonlyMap
   return stores
 }
 
+/** The global tables of a plan. Throws `RIACHO_NAME` when one is declared twice, or has the store or the topic of another part of the plan (Kafka Streams: `validateTopicNotAlreadyRegistered`). */
+function allGlobals(nodes: readonly Node[], stores: ReadonlyMap<string, StoreSpec>): readonly GlobalFacts[] {
+  const globals = [...new Set(nodes.flatMap(node => node.globals ?? []))]
+  const sources = new Set(nodes.flatMap(node => node.source?.topics ?? []))
+  const names = new Set(stores.keys())
+  for (const { source, store } of globals) {
+    const [topic] = source.topics
+    if (sources.has(topic!))
+      throw new RiachoError(
+        'RIACHO_NAME',
+        `'${topic}' is a global table and is read otherwise too, or twice: declare it once and give everybody the same table`,
+      )
+    if (names.has(store.name))
+      throw new RiachoError('RIACHO_NAME', `two stores are named '${store.name}': give the global table another { store: … }`)
+    sources.add(topic!)
+    names.add(store.name)
+  }
+  return Object.freeze(globals)
+}
+
 function checkTopics(nodes: readonly Node[], unmoved: ReadonlySet<Node>): void {
   const names = new Set<string>()
   for (const node of nodes) {
@@ -211,6 +236,7 @@ function fingerprint(nodes: readonly Node[]): string {
       node.source?.topics.join() ?? '',
       (node.stores ?? []).map(spec => `${spec.name}:${spec.kind}`).join(),
       node.parents.map(parent => index.get(parent)).join(),
+      ...(node.globals ?? []).map(({ source, store }) => `${source.topics.join()}:${store.name}:${store.kind}`),
     ].join('|'),
   )
   return createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, 16)

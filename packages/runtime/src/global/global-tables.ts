@@ -1,0 +1,125 @@
+import {
+  BrokerError,
+  type Fetcher,
+  RiachoError,
+  reasonOf,
+  type Store,
+  type StoreSpec,
+  type TableView,
+  type TopicPartition,
+  type Topology,
+} from '@riacho/streams/engine'
+import type { Counters } from '../observe/counters.ts'
+import type { Settings } from '../options.ts'
+import { Copy } from './copy.ts'
+
+/** What one turn may read: applying it must not hold up the tasks for long. */
+const fetched = { isolation: 'read_committed', bytesMax: 2 << 20, partitionBytesMax: 1 << 20 } as const
+
+/** One partition of a global table, and how far it is read. */
+interface Reading {
+  readonly at: TopicPartition
+  readonly copy: Copy
+  position: number
+}
+
+/**
+ * The global tables of one instance of an application, which its tasks share (Kafka Streams: `GlobalStreamThread`): one reader outside the tasks, in no group, reads all
+ * their partitions, at every start from the beginning. Its positions are kept nowhere, and what it has put is never taken back.
+ */
+export class GlobalTables {
+  readonly #settings: Settings
+  readonly #fetcher: Fetcher
+  readonly #copies = new Map<string, Copy>()
+  readonly #readings = new Map<string, Reading>()
+  /** Since when nothing can be read. */
+  #failing: number | undefined
+
+  constructor({ globals }: Topology, counts: ReadonlyMap<string, number>, settings: Settings, counters: Counters) {
+    this.#settings = settings
+    this.#fetcher = settings.broker.fetcher(fetched)
+    for (const facts of globals) {
+      const topic = facts.source.topics[0]!
+      const partitions = counts.get(topic) ?? 0
+      const copy = new Copy(facts, partitions, settings, counters)
+      this.#copies.set(facts.store.name, copy)
+      for (let partition = 0; partition < partitions; partition++)
+        this.#readings.set(nameOf({ topic, partition }), { at: { topic, partition }, copy, position: 0 })
+    }
+  }
+
+  /** Reads all tables as far as they are committed just now; nothing may be processed before. Throws what stops the application. */
+  async load(): Promise<void> {
+    const { broker, clock, limits, log } = this.#settings
+    const ends = await broker.admin.offsets([...this.#readings.values()].map(({ at }) => at))
+    const left = new Map<Reading, number>()
+    for (const { start, lastStable, ...at } of ends) {
+      const reading = this.#readings.get(nameOf(at))!
+      reading.position = start
+      this.#fetcher.add(reading.at, start)
+      left.set(reading, lastStable)
+    }
+    for (let progress = clock.now(); ; ) {
+      for (const [reading, end] of left) if (reading.position >= end) left.delete(reading)
+      if (left.size === 0) break
+      if (await this.#read(100)) progress = clock.now()
+      else if (clock.now() - progress > limits.restoreStallMs) throw stalled([...left][0]!)
+    }
+    const records = [...this.#copies.values()].reduce((sum, { applied }) => sum + applied, 0)
+    log({ level: 'info', message: 'global tables loaded', tables: this.#copies.size, records })
+  }
+
+  /** Puts what has come meanwhile. A broker that is away is asked again, for as long as a restore may stand still. */
+  async follow(): Promise<void> {
+    const { clock, limits, log } = this.#settings
+    try {
+      await this.#read(0)
+      this.#failing = undefined
+    } catch (error) {
+      if (!(error instanceof BrokerError && error.retriable)) throw error
+      if (this.#failing === undefined) log({ level: 'warn', message: `global tables cannot be read, trying again: ${reasonOf(error)}` })
+      this.#failing ??= clock.now()
+      if (clock.now() - this.#failing > limits.restoreStallMs) throw error
+    }
+  }
+
+  /** The rows of the table with this store. */
+  view({ name }: StoreSpec): TableView<never, unknown> {
+    return this.#copies.get(name)!.rows.view
+  }
+
+  store(name: string): Store | undefined {
+    return this.#copies.get(name)?.rows.store
+  }
+
+  /** What is left to read, by partition. */
+  async lag(): Promise<readonly { topic: string; partition: number; records: number }[]> {
+    const readings = [...this.#readings.values()]
+    const ends = await this.#settings.broker.admin.offsets(readings.map(({ at }) => at))
+    return readings.map(({ at, position }, i) => ({ ...at, records: Math.max(0, (ends[i]?.lastStable ?? 0) - position) }))
+  }
+
+  close(): void {
+    this.#fetcher.close()
+  }
+
+  /** Returns whether anything was read. */
+  async #read(maxWait: number): Promise<boolean> {
+    const slices = await this.#fetcher.poll(maxWait)
+    for (const batches of slices) {
+      const reading = this.#readings.get(nameOf(batches))!
+      reading.position = reading.copy.apply(batches)
+    }
+    return slices.length > 0
+  }
+}
+
+const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}-${partition}`
+
+function stalled([{ at, position }, end]: readonly [Reading, number]): RiachoError {
+  return new RiachoError(
+    'RIACHO_RESTORE_STALLED',
+    `loading the global table ${at.topic} stands at offset ${position} of ${end} in partition ${at.partition}: is the broker away?`,
+    { place: at },
+  )
+}

@@ -1,0 +1,36 @@
+import type { Admin } from '@riacho/streams/engine'
+import type { Input } from '../task/input.ts'
+import type { OpenTask } from '../task/open.ts'
+
+/** What is left to read of one partition: records, or of a connector what it counts in. */
+export interface Lag {
+  readonly topic: string
+  readonly partition: number
+  readonly records: number
+}
+
+/** Inputs that the fetcher fills: those of topics. */
+export const topicsOf = ({ task }: OpenTask): readonly Input[] => task.inputs.filter(input => input.name === input.at.topic)
+
+/** Whether every input of the task has been read to its end and everything is committed. */
+export async function isAtEnd(open: OpenTask, admin: Admin): Promise<boolean> {
+  const { task, readers } = open
+  if (task.dirty || task.held > 0 || task.inputs.some(input => !input.empty)) return false
+  for (const reader of readers) if (!(await reader.atEnd())) return false
+  const topics = topicsOf(open)
+  const ends = await admin.offsets(topics.map(input => input.at))
+  return topics.every((input, i) => input.position >= (ends[i]?.lastStable ?? 0))
+}
+
+/** What is left to read, by input of the task. */
+export async function lagOf(open: OpenTask, admin: Admin): Promise<readonly Lag[]> {
+  const lags: Lag[] = []
+  for (const reader of open.readers)
+    lags.push({ topic: reader.input.name, partition: reader.input.at.partition, records: await reader.lag() })
+  const topics = topicsOf(open)
+  const ends = await admin.offsets(topics.map(input => input.at))
+  topics.forEach((input, i) => {
+    lags.push({ ...input.at, records: Math.max(0, (ends[i]?.highWatermark ?? 0) - input.position) })
+  })
+  return lags
+}

@@ -1,0 +1,63 @@
+import type { Settings } from '../options.ts'
+import type { Input } from './input.ts'
+import { InputOrder } from './priority-queue.ts'
+
+/** Chooses which input of a task goes first: the one whose head has the lowest time, once no empty one is worth waiting for (Kafka Streams: `PartitionGroup`). */
+export class InputChoice {
+  readonly #settings: Pick<Settings, 'maxTaskIdleMs' | 'clock'>
+  readonly #inputs: readonly Input[]
+  readonly #order = new InputOrder<Input>()
+  readonly #queued = new Set<Input>()
+  /** Until when an empty input is waited for, once: forgotten when it has records again. For `maxTaskIdleMs`. */
+  readonly #idleUntil = new Map<Input, number>()
+
+  constructor(inputs: readonly Input[], settings: Pick<Settings, 'maxTaskIdleMs' | 'clock'>) {
+    this.#inputs = inputs
+    this.#settings = settings
+  }
+
+  /** The input whose head goes first, or undefined when there is none, or when an empty one should be waited for. `loading` is told of each input before it decodes. */
+  next(loading: (input: Input) => void): Input | undefined {
+    if (this.#inputs.length === 1) return this.#inputs[0]!.empty ? undefined : this.#inputs[0]
+    let waiting = false
+    for (const input of this.#inputs) {
+      if (this.#queued.has(input)) continue
+      if (!input.empty) {
+        loading(input)
+        if (input.load()) {
+          this.#queued.add(input)
+          this.#idleUntil.delete(input)
+          this.#order.offer(input)
+          continue
+        }
+      }
+      if (input.position < input.end) {
+        waiting = true
+        this.#idleUntil.delete(input)
+      }
+    }
+    if (this.#order.size === 0 || this.#shouldWait(waiting)) return undefined
+    return this.#order.poll()
+  }
+
+  /** The chosen input has been taken from: its next head is compared anew. */
+  taken(input: Input): void {
+    this.#queued.delete(input)
+  }
+
+  #shouldWait(known: boolean): boolean {
+    const { maxTaskIdleMs, clock } = this.#settings
+    if (maxTaskIdleMs < 0 || this.#queued.size === this.#inputs.length) return false
+    if (known) return true
+    if (maxTaskIdleMs === 0) return false
+    const now = clock.now()
+    let wait = false
+    for (const input of this.#inputs) {
+      if (this.#queued.has(input)) continue
+      const until = this.#idleUntil.get(input) ?? now + maxTaskIdleMs
+      this.#idleUntil.set(input, until)
+      if (now < until) wait = true
+    }
+    return wait
+  }
+}
