@@ -72,6 +72,16 @@ describe('the first difference of a case', () => {
     expect(firstDifference(stops, same)).toBe('step 1: expected the task to stop with StreamsException, it went on')
     expect(firstDifference(stops, { ...same, expect: [], stopped: { step: 0, reason: 'no' } })).toBe('fails.step: expected 1, got 0')
   })
+  it('is not in what the step had sent that stopped the task, unless the case has it', () => {
+    const stops = { ...sample, expect: [], fails: { step: 0, errors: ['StreamsException'] } }
+    const stopped: Outcome = { ...same, expect: [], stopped: { step: 0, reason: 'no' } }
+    expect(firstDifference({ ...stops, changelog: {} }, stopped)).toBeUndefined()
+    expect(firstDifference(stops, stopped)).toBeUndefined()
+    expect(firstDifference(stops, { ...stopped, changelog: {} })).toContain('changelog')
+    expect(
+      firstDifference({ ...stops, fails: { step: 1, errors: [] }, changelog: {} }, { ...stopped, stopped: { step: 1, reason: '' } }),
+    ).toContain('changelog')
+  })
   it('is not a time that the producer stamps', () => {
     const stamped: Case = { ...sample, changelog: { ...sample.changelog, 'app-rows-changelog': [{ ...logged, ts: null }] } }
     expect(firstDifference(stamped, same)).toBeUndefined()

@@ -82,7 +82,8 @@ export function decodeBufferValue(
   }
   const reader = new Reader(bytes)
   const time = reader.long()
-  const here = { timestamp: record.timestamp, topic: '', partition: -1, offset: -1, headers: record.headers }
+  const headers = record.headers.map(([name, raw]) => [name, raw && Uint8Array.from(raw)] as const)
+  const here = { timestamp: record.timestamp, topic: '', partition: -1, offset: -1, headers }
   const context = version === 1 ? reader.context() : here
   const { previous, value } = version === 1 ? changeOf(reader.required()) : reader.change()
   reader.end()
