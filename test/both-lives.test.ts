@@ -173,11 +173,18 @@ const schema: Schema<number> = {
 const sink: Sink<string, number> = { name: 'sink', idempotent: true, write: async () => {} }
 const seen = keyValueStore('seen', { key: text, value: int64 })
 const window = tumbling(10, { grace: 5 })
+const sessions = streams.session(4, { grace: 20, retention: 1000 })
 const sign = (n: number) => (n < 0 ? 'minus' : 'plus')
 const sum = (a: number, b: number) => a + b
 const byParity = regroup<string, number, string, number>('g', n => [String(n % 2), n], { key: text, value: int64 })
 const byLength = regroup<string, string, string, string>('g', shown => [String(shown.length), shown], { key: text, value: text })
 const skip = { onError: 'skip' } as const
+/** All records in a cogroup, added, and some of them once more, taken away. */
+const bothOf = (source: Observable<In>) =>
+  [
+    [source.pipe(tap(() => {})), sum],
+    [source.pipe(filter(n => n > 2)), (n: number, all: number) => all - n],
+  ] as const
 
 /** One line per case; the name begins with the operator's. */
 const cases: Readonly<Record<string, Case>> = {
@@ -212,6 +219,12 @@ const cases: Readonly<Record<string, Case>> = {
       toStream(),
     ),
   ),
+  'aggregate in sessions': onStream(
+    pipe(
+      aggregate('s', () => 0, sum, { window: sessions, merge: sum }),
+      toStream(),
+    ),
+  ),
   'aggregate of a table': onTable(
     pipe(
       byParity,
@@ -229,9 +242,19 @@ const cases: Readonly<Record<string, Case>> = {
       toStream(),
     ),
   ),
+  cogroup: onStream(source => toStream<string, number>()(streams.cogroup('c', () => 0, bothOf(source)))),
+  'cogroup in windows': onStream(source => toStream<unknown, number>()(streams.cogroup('c', () => 0, bothOf(source), { window }))),
+  'cogroup in sessions': onStream(source =>
+    toStream<unknown, number>()(streams.cogroup('c', () => 0, bothOf(source), { window: sessions, merge: sum })),
+  ),
+  'cogroup that fails': onStream(source =>
+    toStream<string, number>()(streams.cogroup('c', () => 0, [[source, (n, all) => positive(n) + all]])),
+  ),
   count: onStream(pipe(count('n'), toStream())),
   'count in windows': onStream(pipe(count('n', { window }), toStream())),
   'count in hopping windows': onStream(pipe(count('n', { window: hopping(10, { advance: 3, grace: 0 }) }), toStream())),
+  'count in sessions': onStream(pipe(count('n', { window: sessions }), toStream())),
+  'count at the end of sessions': onStream(pipe(count('n', { window: sessions, emit: 'onClose', emitEvery: 0 }), toStream())),
   'count of a table': onTable(pipe(byParity, count('n'), toStream())),
   filter: onStream(filter(n => n > 2)),
   'filter that fails': onStream(filter(n => positive(n) > 2)),

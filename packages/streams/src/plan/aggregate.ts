@@ -1,21 +1,22 @@
 import type { Observable, OperatorFunction } from 'rxjs'
 import type { Asked } from '../contract/node.ts'
+import type { StreamRecord } from '../contract/record.ts'
 import type { Serde } from '../contract/serde.ts'
 import type { TableView } from '../contract/store.ts'
 import type { Emit, StoreSpec, Task } from '../contract/task.ts'
 import { RiachoError } from '../errors.ts'
-import { keyValueStore } from '../store/key-value.ts'
+import { keyValueStore, type StoreOptions } from '../store/key-value.ts'
 import { isStream } from '../stream.ts'
 import { aligned } from '../window/aligned.ts'
 import { aggregateByKey } from '../window/by-key.ts'
 import { checkEmit } from '../window/emit-final.ts'
 import type { Folding, WindowKind } from '../window/kind.ts'
-import { sessions } from '../window/session-aggregation.ts'
+import { checkMerge, sessions } from '../window/session-aggregation.ts'
 import { aggregateTable, DeltaValue, type TableFolding } from '../window/table-aggregation.ts'
 import type { Windows } from '../window/windows.ts'
 import { deadLettersOf } from './failure.ts'
 import { keyOf, plainKey } from './keyed.ts'
-import { checkName } from './node.ts'
+import { checkName, type NodeSpec } from './node.ts'
 import { operator } from './operator.ts'
 
 const kinds: { readonly [P in Windows['kind']]?: WindowKind<never> } = {
@@ -41,34 +42,60 @@ export interface Aggregation<K, V, R> {
 export function aggregation<K, V, R>(a: Aggregation<K, V, R>): OperatorFunction<unknown, unknown> {
   checkName(a.name, 'store')
   checkEmit(a.name, a.window, a.stream.options)
+  checkMerge(a.name, a.window, a.stream.merge)
   return (source: Observable<unknown>) => {
     const key = isStream(source) ? keyOf(source.node, a.name) : plainKey
     const deltas = isStream(source) ? source.node.deltas === true : 'either'
     if (deltas === true && a.table === undefined) throw needsSubtract(a.name)
-    const serdes = { key: key as Serde<K>, value: a.value }
-    const kind = a.window === undefined ? undefined : kindOf(a.window)
-    const spec: StoreSpec = kind === undefined ? keyValueStore<K, R>(a.name, serdes) : kind.store(a.name, serdes, a.window as never)
+    const { spec, facts } = kept(a.name, { key: key as Serde<K>, value: a.value }, a.window)
     return operator<unknown, unknown>(
       parent => ({
-        table: 'kept',
-        view: task => {
-          const store = task.store(spec)
-          return (kind === undefined ? store : kind.view(store)) as TableView<never, unknown>
-        },
-        kind: 'aggregate',
-        label: a.name,
-        key: kind === undefined ? key : (kind.key(key, a.window as never) as Serde<unknown>),
-        value: a.value as Serde<unknown>,
+        ...facts,
         partitioned: parent.partitioned,
-        keyed: true,
-        timed: a.window !== undefined,
         ignoresValue: a.ignoresValue === true && !deltas,
-        stores: Object.freeze([spec]),
         ...deadLettersOf(a.stream.options.onError),
       }),
       (task, out, asked) => opened(a, spec, deltas, task, out, asked),
     )(source)
   }
+}
+
+/** What an aggregation keeps: its store, and the facts of its node that follow from it. */
+export function kept<K, R>(
+  name: string,
+  serdes: StoreOptions<K, R>,
+  window: Windows | undefined,
+): { readonly spec: StoreSpec; readonly facts: Omit<NodeSpec, 'parents' | 'open'> } {
+  const kind = window === undefined ? undefined : kindOf(window)
+  const spec: StoreSpec = kind === undefined ? keyValueStore<K, R>(name, serdes) : kind.store(name, serdes, window as never)
+  const facts: Omit<NodeSpec, 'parents' | 'open'> = {
+    table: 'kept',
+    view: task => {
+      const store = task.store(spec)
+      return (kind === undefined ? store : kind.view(store)) as TableView<never, unknown>
+    },
+    kind: 'aggregate',
+    label: name,
+    key: (kind === undefined ? serdes.key : kind.key(serdes.key, window as never)) as Serde<unknown>,
+    value: serdes.value as Serde<unknown>,
+    keyed: true,
+    timed: window !== undefined,
+    stores: Object.freeze([spec]),
+  }
+  return { spec, facts }
+}
+
+/** The input of an aggregation of records for one task: by key, or by key and window. */
+export function folded<K, V, R>(
+  window: Windows | undefined,
+  task: Task,
+  out: Emit<unknown>,
+  asked: Asked,
+  spec: StoreSpec,
+  fold: Folding<K, V, R>,
+): Emit<StreamRecord<K, V>> {
+  if (window === undefined) return aggregateByKey(task, out as Emit<unknown> as never, asked, spec as never, fold)
+  return kindOf(window).open(task, out as Emit<unknown> as never, asked, spec, window as never, fold)
 }
 
 /** A plain Observable has no facts: there the first record tells whether it comes from a regrouped table. */
@@ -89,8 +116,7 @@ function opened<K, V, R>(
   }
   if (deltas && a.table === undefined) throw needsSubtract(a.name)
   if (deltas) return aggregateTable(task, out as Emit<unknown> as never, asked, spec as never, a.table!) as Emit<unknown>
-  if (a.window === undefined) return aggregateByKey(task, out as Emit<unknown> as never, asked, spec as never, a.stream) as Emit<unknown>
-  return kindOf(a.window).open(task, out as Emit<unknown> as never, asked, spec, a.window as never, a.stream) as Emit<unknown>
+  return folded(a.window, task, out, asked, spec, a.stream) as Emit<unknown>
 }
 
 const needsSubtract = (name: string): RiachoError =>

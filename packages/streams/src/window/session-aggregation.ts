@@ -2,12 +2,19 @@ import type { Asked } from '../contract/node.ts'
 import { type Change, noHeaders, type StreamRecord, type Windowed } from '../contract/record.ts'
 import type { SessionRow, SessionStore } from '../contract/store.ts'
 import type { Emit, StoreSpec, Task } from '../contract/task.ts'
+import { RiachoError } from '../errors.ts'
 import { failed } from '../plan/failure.ts'
 import { sessionStore } from '../store/session.ts'
 import { sessionKey } from '../wire/session-key.ts'
 import { type FinalResults, finalResults } from './emit-final.ts'
 import type { Folding, WindowKind } from './kind.ts'
-import type { SessionWindows } from './windows.ts'
+import type { SessionWindows, Windows } from './windows.ts'
+
+/** Checks that an aggregation of sessions knows how two become one. Throws `RIACHO_OPTION`. */
+export function checkMerge(label: string, window: Windows | undefined, merge: unknown): void {
+  if (window?.kind === 'session' && typeof merge !== 'function')
+    throw new RiachoError('RIACHO_OPTION', `'${label}' aggregates sessions: give it { merge }, which makes one result of two`)
+}
 
 /** Sessions. */
 export const sessions: WindowKind<SessionWindows> = {
