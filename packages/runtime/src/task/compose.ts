@@ -117,7 +117,7 @@ function asked(plan: Topology, part: SubTopology, node: Node, task: EngineTask, 
   }
 }
 
-const deriving: ReadonlySet<Node['kind']> = new Set(['aggregate', 'join', 'process'])
+const deriving: ReadonlySet<Node['kind']> = new Set(['aggregate', 'buffer', 'join', 'process'])
 
 /** Whether an operator between the input and this node makes records of its own. */
 function isDerived(node: Node, own: ReadonlySet<Node>, plan: Topology): boolean {
