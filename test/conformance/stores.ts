@@ -9,6 +9,14 @@ interface StoredRow {
   readonly ts?: number
 }
 
+/** A row of a store of unmatched records. */
+interface UnmatchedRow {
+  readonly key: unknown
+  readonly ts: number
+  readonly side: 'left' | 'right'
+  readonly value: unknown
+}
+
 interface Held {
   readonly value: unknown
   readonly timestamp: number
@@ -20,15 +28,17 @@ interface HeldSession {
   readonly value: unknown
 }
 
+type UnmatchedEntry = readonly [unknown, number, 'left' | 'right', unknown]
 type SessionEntry = readonly [unknown, HeldSession]
 type KeyValueEntry = readonly [unknown, Held]
 type WindowEntry = readonly [unknown, number, Held]
 
 /** The rows of a store as a case writes them; undefined when there is no such store. `size`: milliseconds of a window store's windows. */
-export function rowsOf(store: unknown, size: number | undefined): readonly StoredRow[] | undefined {
+export function rowsOf(store: unknown, size: number | undefined): readonly (StoredRow | UnmatchedRow)[] | undefined {
   if (store === undefined) return undefined
-  const rows = [...(store as { entries(): Iterable<KeyValueEntry | SessionEntry | WindowEntry> }).entries()]
+  const rows = [...(store as { entries(): Iterable<KeyValueEntry | SessionEntry | WindowEntry | UnmatchedEntry> }).entries()]
   return rows.map(row => {
+    if (row.length === 4) return unmatchedRow(row)
     if (row.length === 3) return windowRow(row, size ?? Number.NaN)
     return isSession(row) ? sessionRow(row) : keyValueRow(row)
   })
@@ -47,5 +57,7 @@ const windowRow = ([key, start, held]: WindowEntry, size: number): StoredRow => 
   value: held.value,
   ts: held.timestamp,
 })
+
+const unmatchedRow = ([key, ts, side, value]: UnmatchedEntry): UnmatchedRow => ({ key: plainKey(key), ts, side, value })
 
 const sessionRow = ([key, { start, end, value }]: SessionEntry): StoredRow => ({ key: plainKey(key), start, end, value })

@@ -1,0 +1,143 @@
+import type { StreamRecord } from '../contract/record.ts'
+import type { Emit, Task } from '../contract/task.ts'
+import { failed } from '../plan/failure.ts'
+import { keyForm } from '../store/key.ts'
+import type { UnmatchedStore } from '../store/unmatched.ts'
+import type { JoinSide } from '../wire/outer-join.ts'
+import type { JoinStores, StreamJoin } from './stream-plan.ts'
+
+/** What goes in and comes out of a join. */
+type Joined = StreamRecord<unknown, unknown>
+
+/** Makes the joined value of a record of this side and one of the other, in the order of left and right, and hands it on. */
+type Meet = (
+  side: JoinSide,
+  key: unknown,
+  own: unknown,
+  other: unknown,
+  timestamp: number,
+  headers: StreamRecord<unknown, unknown>['headers'],
+) => void
+
+/** Makes the two inputs of a join: left, right. They share the clock. */
+export function openSides(task: Task, out: Emit<Joined>, join: StreamJoin, stores: JoinStores): readonly Emit<never>[] {
+  const meet = meeting(task, out, join)
+  const unmatched = stores.unmatched === undefined ? undefined : new Unmatched(task, task.store(stores.unmatched), join, meet)
+  const clock = unmatched?.clock ?? task.streamTimeOf(join.name)
+  return [openSide(1, task, join, stores, meet, clock, unmatched), openSide(0, task, join, stores, meet, clock, unmatched)]
+}
+
+/** Guards the user's function only, never what comes after it. */
+function meeting(task: Task, out: Emit<Joined>, { name, f, options }: StreamJoin): Meet {
+  const fail = failed(task, name, options.onError)
+  return (side, key, own, other, timestamp, headers) => {
+    let value: unknown
+    try {
+      value = side === 1 ? f(own, other, key) : f(other, own, key)
+    } catch (thrown) {
+      return fail(thrown)
+    }
+    out({ key, value, timestamp, headers })
+  }
+}
+
+/**
+ * One side (Kafka Streams: `KStreamKStreamJoin` before `KStreamJoinWindow`): a record first lets out what has waited in vain, then meets the records of the other side, and
+ * is stored after that; one that met none is handed on alone, at once if its window has passed, else when it has closed.
+ */
+function openSide(
+  side: JoinSide,
+  task: Task,
+  { how, before, after }: StreamJoin,
+  stores: JoinStores,
+  meet: Meet,
+  clock: { time: number },
+  unmatched: Unmatched | undefined,
+): Emit<Joined> {
+  const left = side === 1
+  const own = task.store(left ? stores.left : stores.right)
+  const others = task.store(left ? stores.right : stores.left)
+  const form = keyForm(stores.key)
+  const alone = how === 'outer' || (how === 'left' && left)
+  const [back, ahead] = left ? [before, after] : [after, before]
+  const meetOthers = ({ value, timestamp, headers, key }: Joined, canonical: string | number): void => {
+    const to = Math.max(0, timestamp + ahead)
+    const found = others.find(canonical, Math.max(0, timestamp - back), to)
+    for (let i = 0; i < found; i++) {
+      const at = others.timeAt(i)
+      unmatched?.met(side, canonical, at, timestamp)
+      meet(side, key, value, others.valueAt(i), at > timestamp ? at : timestamp, headers)
+    }
+    if (found > 0 || !alone) return
+    if (to < clock.time) meet(side, key, value, null, timestamp, headers)
+    else unmatched!.wait(side, canonical, value, timestamp)
+  }
+  return record => {
+    const { key, value, timestamp } = record
+    if (timestamp > clock.time) clock.time = timestamp
+    if (key === null) {
+      if (alone && value !== null) meet(side, key, value, null, timestamp, record.headers)
+      else task.drop('null-key')
+      return
+    }
+    const canonical = form.of(key)
+    if (value === null) task.drop('null-value')
+    else {
+      if (timestamp === clock.time) unmatched?.release(record, ahead)
+      meetOthers(record, canonical)
+    }
+    own.put(canonical, value, timestamp)
+  }
+}
+
+/**
+ * The records that wait for one of the other side, and when they are let out (Kafka Streams: `TimeTracker`). Its times are kept with the stream time of the join, so that a
+ * restart changes nothing: Kafka Streams looks at the store again only when its walk before could have left something behind.
+ */
+class Unmatched {
+  /** Stream time of both sides. */
+  readonly clock: { time: number }
+  /** Time of the earliest record that may wait, as far as is known; -1 when nothing is known. */
+  readonly #earliest: { time: number }
+  /** Wall clock from which on the store is looked at again. */
+  readonly #look: { time: number }
+  readonly #task: Task
+  readonly #store: UnmatchedStore<unknown>
+  readonly #join: StreamJoin
+  readonly #forward: (side: JoinSide, key: unknown, value: unknown, time: number) => void
+  #headers: Joined['headers'] = []
+
+  constructor(task: Task, store: UnmatchedStore<unknown>, join: StreamJoin, meet: Meet) {
+    this.clock = task.streamTimeOf(join.name)
+    this.#earliest = task.streamTimeOf(`${join.name}/earliest`)
+    this.#look = task.streamTimeOf(`${join.name}/look`)
+    this.#task = task
+    this.#store = store
+    this.#join = join
+    this.#forward = (side, key, value, time) => meet(side, key, value, null, time, this.#headers)
+  }
+
+  /** A record of this side met one of the other side. */
+  met(side: JoinSide, key: string | number, time: number, at: number): void {
+    this.#store.remove(side === 1 ? 0 : 1, key, time, at)
+  }
+
+  wait(side: JoinSide, key: string | number, value: unknown, time: number): void {
+    const earliest = this.#earliest
+    if (earliest.time < 0 || time < earliest.time) earliest.time = time
+    this.#store.add(side, key, value, time)
+  }
+
+  /** Lets out what waits and cannot meet any more; `ahead`: how much later a record may be that the side of `record` meets. */
+  release({ timestamp, headers }: Joined, ahead: number): void {
+    const { before, after, grace, emitEvery } = this.#join
+    const now = this.clock.time
+    // Nothing known is the greatest number of Java, which overflows when anything is added to it.
+    if (this.#earliest.time < 0 ? ahead + grace <= 0 : this.#earliest.time + ahead + grace >= now) return
+    const wall = this.#task.now()
+    if (wall < this.#look.time) return
+    this.#look.time = wall + emitEvery
+    this.#headers = headers
+    this.#earliest.time = this.#store.release(now - before - grace, now - after - grace, timestamp, this.#forward)
+  }
+}

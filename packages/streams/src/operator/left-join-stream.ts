@@ -1,0 +1,20 @@
+import type { Observable, OperatorFunction } from 'rxjs'
+import type { StreamRecord } from '../contract/record.ts'
+import type { StreamJoiner, StreamJoinOptions, UnmatchedOption } from '../join/stream-plan.ts'
+import { streamJoin } from '../join/stream-stream.ts'
+
+/**
+ * Joins two streams as `joinStream` does; a left record that met no right one is handed on with null when its window and the grace have passed in event time, which only
+ * later records show, or at once when it came too late for them. So is a left record without a key (KIP-962); other null keys, and null values, are dropped and counted.
+ *
+ * @example
+ * orders.pipe(leftJoinStream('paid', payments, (order, paid) => ({ ...order, paid: paid?.cents ?? 0 }), { before: 0, after: hours(1), grace: minutes(5) }))
+ */
+export function leftJoinStream<K, L, R, O>(
+  name: string,
+  right: Observable<StreamRecord<NoInfer<K>, R>>,
+  f: StreamJoiner<K, NonNullable<L>, NonNullable<R> | null, O>,
+  options: StreamJoinOptions<NonNullable<NoInfer<L>>, NonNullable<NoInfer<R>>> & UnmatchedOption,
+): OperatorFunction<StreamRecord<K, L>, StreamRecord<K, O>> {
+  return streamJoin('left', name, right, f, options)
+}
