@@ -12,6 +12,7 @@ import { aggregateByKey } from '../window/by-key.ts'
 import { checkEmit } from '../window/emit-final.ts'
 import type { Folding, WindowKind } from '../window/kind.ts'
 import { checkMerge, sessions } from '../window/session-aggregation.ts'
+import { slidingWindows } from '../window/sliding-aggregation.ts'
 import { aggregateTable, DeltaValue, type TableFolding } from '../window/table-aggregation.ts'
 import type { Windows } from '../window/windows.ts'
 import { deadLettersOf } from './failure.ts'
@@ -23,6 +24,7 @@ const kinds: { readonly [P in Windows['kind']]?: WindowKind<never> } = {
   aligned: aligned as WindowKind<never>,
   session: sessions as WindowKind<never>,
 }
+  sliding: slidingWindows as WindowKind<never>,
 
 /** What is special to these windows. */
 export const kindOf = (windows: Windows): WindowKind<never> => kinds[windows.kind]!

@@ -7,18 +7,18 @@ const chunkMax = 512
  * Keys in order, for reads by range: chunks of sorted arrays, found by bisection. A key costs O(log n + chunk) to add or delete, and a range nothing but its own
  * keys. A store makes one at its first ordered read, so that those who never ask never pay.
  */
-export class SortedKeys {
-  readonly #compare: (a: Canonical, b: Canonical) => number
-  #chunks: Canonical[][]
+export class SortedKeys<T = Canonical> {
+  readonly #compare: (a: T, b: T) => number
+  #chunks: T[][]
 
-  constructor(compare: (a: Canonical, b: Canonical) => number, keys: Iterable<Canonical>) {
+  constructor(compare: (a: T, b: T) => number, keys: Iterable<T>) {
     this.#compare = compare
     const sorted = [...keys].sort(compare)
     this.#chunks = []
     for (let at = 0; at < sorted.length; at += chunkMax / 2) this.#chunks.push(sorted.slice(at, at + chunkMax / 2))
   }
 
-  add(key: Canonical): void {
+  add(key: T): void {
     const at = this.#chunkOf(key)
     const chunk = this.#chunks[at]
     if (chunk === undefined) {
@@ -31,7 +31,7 @@ export class SortedKeys {
     if (chunk.length > chunkMax) this.#chunks.splice(at + 1, 0, chunk.splice(chunkMax / 2))
   }
 
-  delete(key: Canonical): void {
+  delete(key: T): void {
     const at = this.#chunkOf(key)
     const chunk = this.#chunks[at]
     if (chunk === undefined) return
@@ -42,7 +42,7 @@ export class SortedKeys {
   }
 
   /** The first key of those that `reached` holds for: it is false for all keys before, and true for all after. */
-  firstFrom(reached: (key: Canonical) => boolean): Canonical | undefined {
+  firstFrom(reached: (key: T) => boolean): T | undefined {
     let low = 0
     let high = this.#chunks.length
     while (low < high) {
@@ -54,7 +54,7 @@ export class SortedKeys {
   }
 
   /** Keys from `from` on, until `upTo` says that one lies beyond the end. Each step looks anew, so that the store may be written meanwhile. */
-  *forward(from: Canonical | undefined, upTo: (key: Canonical) => boolean): IterableIterator<Canonical> {
+  *forward(from: T | undefined, upTo: (key: T) => boolean): IterableIterator<T> {
     let key = from === undefined ? this.#chunks[0]?.[0] : this.#atOrAfter(from)
     while (key !== undefined && upTo(key)) {
       yield key
@@ -63,7 +63,7 @@ export class SortedKeys {
   }
 
   /** Keys from `from` (or the last one) down to the first, while `downTo` says so. */
-  *backward(from: Canonical | undefined, downTo: (key: Canonical) => boolean): IterableIterator<Canonical> {
+  *backward(from: T | undefined, downTo: (key: T) => boolean): IterableIterator<T> {
     let key = from === undefined ? this.#chunks.at(-1)?.at(-1) : this.#atOrBefore(from)
     while (key !== undefined && downTo(key)) {
       yield key
@@ -71,19 +71,19 @@ export class SortedKeys {
     }
   }
 
-  #atOrAfter(key: Canonical): Canonical | undefined {
+  #atOrAfter(key: T): T | undefined {
     const at = this.#chunkOf(key)
     const chunk = this.#chunks[at]
     if (chunk === undefined) return undefined
     return chunk[this.#place(chunk, key)] ?? this.#chunks[at + 1]?.[0]
   }
 
-  #atOrBefore(key: Canonical): Canonical | undefined {
+  #atOrBefore(key: T): T | undefined {
     const found = this.#atOrAfter(key)
     return found !== undefined && this.#compare(found, key) === 0 ? found : this.#before(key)
   }
 
-  #after(key: Canonical): Canonical | undefined {
+  #after(key: T): T | undefined {
     const at = this.#chunkOf(key)
     const chunk = this.#chunks[at]
     if (chunk === undefined) return undefined
@@ -92,7 +92,7 @@ export class SortedKeys {
     return chunk[same ? place + 1 : place] ?? this.#chunks[at + 1]?.[0]
   }
 
-  #before(key: Canonical): Canonical | undefined {
+  #before(key: T): T | undefined {
     const at = this.#chunkOf(key)
     const chunk = this.#chunks[at]
     if (chunk === undefined) return undefined
@@ -100,7 +100,7 @@ export class SortedKeys {
   }
 
   /** The last chunk that begins at or before the key, or the first. */
-  #chunkOf(key: Canonical): number {
+  #chunkOf(key: T): number {
     let low = 0
     let high = this.#chunks.length
     while (low < high) {
@@ -112,7 +112,7 @@ export class SortedKeys {
   }
 
   /** Where the key is or would be in a chunk. */
-  #place(chunk: readonly Canonical[], key: Canonical): number {
+  #place(chunk: readonly T[], key: T): number {
     let low = 0
     let high = chunk.length
     while (low < high) {

@@ -1,7 +1,10 @@
 import { checkTime, kept, type SlidingWindows, type WindowOptions } from './windows.ts'
 
-/** Windows that a record opens: what came up to `difference` milliseconds before it, and after it when a later record comes. */
+/**
+ * Windows that records open, both ends inclusive: each has one of what came up to `difference` milliseconds before it, and one of what comes up to as much after it,
+ * once something does. Null values are dropped. Throws `RIACHO_OPTION`; also for a difference of 0, at which Kafka Streams stops at the first record.
+ */
 export function sliding(difference: number, options: WindowOptions): SlidingWindows {
-  checkTime('difference', difference, 0)
+  checkTime('difference', difference, 1)
   return Object.freeze({ kind: 'sliding', difference, ...kept(options, 2 * difference, '2 x difference + grace') })
 }
