@@ -7,6 +7,7 @@ export const codes = {
   RIACHO_ENTRY_MISSING: 'the entry file is not there',
   RIACHO_ENTRY_FAILED: 'the entry file threw while it was loaded',
   RIACHO_ENTRY_NO_TOPOLOGY: 'the default export of the entry file is no topology',
+  RIACHO_DESCRIPTION: 'a file that is no description of a plan',
   RIACHO_NO_KAFKA: 'a Kafka cluster was named and no client is installed',
   RIACHO_PORT_IN_USE: 'the HTTP port that was asked for is taken',
   RIACHO_HTTP: 'the HTTP server cannot listen',

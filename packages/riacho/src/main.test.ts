@@ -109,6 +109,28 @@ describe('riacho', () => {
   })
 })
 
+describe('riacho diff', () => {
+  it('says what another plan would lose, and ends with 1 when something would', async () => {
+    const json = await riacho('describe', entry, '--format', 'json')
+    const old = join(folder, 'old.json')
+    writeFileSync(old, json.out)
+    expect(await riacho('diff', old, entry)).toEqual({ code: 0, out: 'nothing that state or topics depend on\n', error: '' })
+    const changed = join(folder, 'changed.json')
+    const stores = [{ name: 'totals', kind: 'key-value', logged: true }]
+    writeFileSync(changed, JSON.stringify({ ...(JSON.parse(json.out) as object), stores }))
+    expect(await riacho('diff', entry, changed)).toMatchObject({ code: 0, out: expect.stringContaining("notes: store 'totals' is new") })
+    expect(await riacho('diff', changed, entry)).toMatchObject({ code: 1, out: expect.stringContaining("loses: store 'totals' is gone") })
+  })
+
+  it('refuses what is no description of a plan', async () => {
+    const file = join(folder, 'x.json')
+    writeFileSync(file, '{"id":"a"}')
+    expect(await riacho('diff', file, entry)).toMatchObject({ code: 1, error: expect.stringContaining('RIACHO_DESCRIPTION') })
+    writeFileSync(file, '{')
+    expect(await riacho('diff', entry, file)).toMatchObject({ code: 1, error: expect.stringContaining('RIACHO_DESCRIPTION') })
+  })
+})
+
 describe('riacho produce and consume', () => {
   it('write and print records, bytes kept', async () => {
     const from = writeLines('lines.txt', ['a=1', 'b=x=2\r', '', 'ação=é', Buffer.from([0x63, 0x3d, 0xff])])

@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import { once } from 'node:events'
+import { warnings } from '@riacho/streams'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { chosenDirectory, openBroker } from './broker.ts'
 import { allowedSettings, configure, flagOf, type Settings, variableOf } from './configuration.ts'
 import { consume } from './consume.ts'
 import { type DescriptionFormat, descriptionFormats } from './describe.ts'
+import { differenceOf } from './diff.ts'
 import { explained } from './errors.ts'
 import { loadTopology } from './load.ts'
 import { harmless } from './log.ts'
@@ -64,7 +66,20 @@ function commandLine(): Command {
     .description('print the plan of the topology')
     .addOption(new Option('--format <format>', 'how').choices(Object.keys(descriptionFormats)).default('text'))
     .action(async (file: string, { format }: { format: DescriptionFormat }) => {
-      process.stdout.write(descriptionFormats[format](await loadTopology(file)))
+      const topology = await loadTopology(file)
+      for (const { node, message } of warnings(topology)) process.stderr.write(`warning: '${node}': ${message}\n`)
+      process.stdout.write(descriptionFormats[format](topology))
+    })
+
+  program
+    .command('diff <old> <new>')
+    .description(
+      'say what state a change of the plan would break or lose (exit code 1), of two files as for run, or of JSON as describe prints it',
+    )
+    .action(async (old: string, now: string) => {
+      const { text, grave } = await differenceOf(old, now)
+      process.stdout.write(text)
+      if (grave) process.exitCode = exitCode.failed
     })
 
   const producing = program
@@ -131,7 +146,7 @@ async function consumeTopic(topic: string, { fromBeginning = false, untilEnd = f
 async function main(): Promise<number> {
   try {
     await commandLine().parseAsync()
-    return exitCode.fine
+    return process.exitCode === undefined ? exitCode.fine : exitCode.failed
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCode.fine : exitCode.usage
     process.stderr.write(`${harmless(explained(thrown))}\n`)

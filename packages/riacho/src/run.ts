@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { type App, type AppEvent, app as makeApp } from '@riacho/runtime'
-import type { Topology } from '@riacho/streams'
+import { type Topology, warnings } from '@riacho/streams'
 import type { Broker } from '@riacho/streams/engine'
 import { dataRoot, openBroker } from './broker.ts'
 import { configure, type Settings } from './configuration.ts'
@@ -41,6 +41,7 @@ export interface Running {
 export async function run(topology: Topology, options: RunOptions = {}): Promise<void> {
   const settings = options.settings ?? configure({ environment: process.env })
   const log = makeLog({ level: settings.logLevel })
+  for (const { node, message } of warnings(topology)) log.warn({ node }, message)
   const directory = settings.dataDir ?? join(dataRoot, topology.id)
   const broker = await openBroker({ bootstrapServers: settings.bootstrapServers, directory })
   try {

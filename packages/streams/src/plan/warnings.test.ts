@@ -1,0 +1,55 @@
+import { expect, it } from 'vitest'
+import type { Sink } from '../contract/sink.ts'
+import { count } from '../operator/count.ts'
+import { filter } from '../operator/filter.ts'
+import { persist } from '../operator/persist.ts'
+import { rekey } from '../operator/rekey.ts'
+import { to } from '../operator/to.ts'
+import { topic } from '../operator/topic.ts'
+import { json } from '../serde/json.ts'
+import { text } from '../serde/text.ts'
+import type { Stream } from '../stream.ts'
+import { topology } from './topology.ts'
+import { warnings } from './warnings.ts'
+
+const words = topic('words', { key: text, value: text })
+const of = (end: Stream<unknown>) => warnings(topology('app', end)).map(({ node, message }) => [node, message.split(':')[0]])
+const sink = (idempotent: boolean): Sink<string, string> => ({ name: 'mail', idempotent, write: async () => {} })
+
+it('a plan that means what it says has none', () => {
+  expect(
+    of(
+      words.pipe(
+        rekey('by-word', word => word),
+        count('n'),
+      ),
+    ),
+  ).toEqual([])
+  expect(of(words.pipe(persist(sink(true))))).toEqual([])
+})
+
+it.each<[string, Stream<unknown>, string, string]>([
+  ['a topic that goes round', words.pipe(filter(Boolean), to('words')), 'words', 'is written and read by the same plan'],
+  [
+    'a rekey for nothing',
+    words.pipe(
+      rekey('by-word', word => word),
+      to('out'),
+    ),
+    'by-word',
+    'no keyed operator follows the rekey',
+  ],
+  ['a key of JSON', topic('t', { key: json<{ a: 1 }>(), value: text }).pipe(count('n')), 'n', 'keys are written as JSON'],
+  [
+    'a repartition by JSON',
+    words.pipe(
+      rekey('r', word => ({ word }), { key: json<{ word: string }>() }),
+      count('n'),
+    ),
+    'r',
+    'keys are written as JSON',
+  ],
+  ['a sink that is not idempotent', words.pipe(persist(sink(false))), 'mail', 'the sink is not idempotent'],
+])('%s', (_name, end, node, message) => {
+  expect(of(end)).toContainEqual([node, expect.stringContaining(message)])
+})
