@@ -3,7 +3,7 @@ import type { Case, LogRecord, OutRecord, StepSpec } from './case.ts'
 import { interpret } from './interpreter.ts'
 import type { Drawing, TopicSerdes } from './interpreter-drawing.ts'
 import { decoded, encoded, hexOf, textOf } from './serdes.ts'
-import { rowsOf } from './stores.ts'
+import { historyOf, rowsOf } from './stores.ts'
 
 /** What Riacho made of a case, written as the case writes it. */
 export interface Outcome {
@@ -100,6 +100,15 @@ function droppedOf(driver: TestDriver): number {
   return counted.reduce((sum, [, n]) => sum + n, 0)
 }
 
+/** What a store holds, written as the case writes it: `like` is what the case expects. */
+function storeOf(of: Case, name: string, like: unknown, driver: TestDriver, drawing: Drawing): unknown {
+  const store = driver.store(name)
+  const probes = (like as { readonly probes?: readonly number[] }).probes
+  if (probes === undefined) return rowsOf(store, drawing.windowSizes.get(name))
+  const keys = new Set(of.steps.flatMap(step => ('in' in step && step.in.key !== null ? [step.in.key] : [])))
+  return historyOf(store, probes, [...keys].sort())
+}
+
 /** Plays a case on the test driver. Throws when the plan cannot be drawn. */
 export async function play(of: Case): Promise<Outcome> {
   const { topology, drawing } = interpret(of)
@@ -107,7 +116,7 @@ export async function play(of: Case): Promise<Outcome> {
   try {
     const fed = await feed(of, driver, drawing)
     const metadata = Object.keys(of.commitMetadata ?? {}).map(topic => [topic, driver.committed(topic)?.metadata ?? null] as const)
-    const stores = Object.keys(of.stores ?? {}).map(name => [name, rowsOf(driver.store(name), drawing.windowSizes.get(name))] as const)
+    const stores = Object.entries(of.stores ?? {}).map(([name, like]) => [name, storeOf(of, name, like, driver, drawing)] as const)
     return {
       ...fed,
       droppedRecords: droppedOf(driver),

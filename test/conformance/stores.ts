@@ -17,6 +17,11 @@ interface UnmatchedRow {
   readonly value: unknown
 }
 
+/** A row of a subscription store. */
+interface SubscriptionRow {
+  readonly keyHex: string
+}
+
 interface Held {
   readonly value: unknown
   readonly timestamp: number
@@ -34,10 +39,11 @@ type KeyValueEntry = readonly [unknown, Held]
 type WindowEntry = readonly [unknown, number, Held]
 
 /** The rows of a store as a case writes them; undefined when there is no such store. `size`: milliseconds of a window store's windows. */
-export function rowsOf(store: unknown, size: number | undefined): readonly (StoredRow | UnmatchedRow)[] | undefined {
+export function rowsOf(store: unknown, size: number | undefined): readonly (StoredRow | UnmatchedRow | SubscriptionRow)[] | undefined {
   if (store === undefined) return undefined
   const rows = [...(store as { entries(): Iterable<KeyValueEntry | SessionEntry | WindowEntry | UnmatchedEntry> }).entries()]
   return rows.map(row => {
+    if (row[0] instanceof Uint8Array) return { keyHex: Buffer.from(row[0]).toString('hex') }
     if (row.length === 4) return unmatchedRow(row)
     if (row.length === 3) return windowRow(row, size ?? Number.NaN)
     return isSession(row) ? sessionRow(row) : keyValueRow(row)
@@ -61,3 +67,21 @@ const windowRow = ([key, start, held]: WindowEntry, size: number): StoredRow => 
 const unmatchedRow = ([key, ts, side, value]: UnmatchedEntry): UnmatchedRow => ({ key: plainKey(key), ts, side, value })
 
 const sessionRow = ([key, { start, end, value }]: SessionEntry): StoredRow => ({ key: plainKey(key), start, end, value })
+
+interface VersionedRows {
+  entries(): Iterable<KeyValueEntry>
+  asOf(key: unknown, timestamp: number): Held | undefined
+}
+
+/** What a versioned store knows as a case writes it: its latest rows, and those of these keys as of these times. */
+export function historyOf(store: unknown, probes: readonly number[], keys: readonly unknown[]): unknown {
+  if (store === undefined) return undefined
+  const rows = store as VersionedRows
+  const asOf = keys.flatMap(key =>
+    probes.flatMap(at => {
+      const held = rows.asOf(key, at)
+      return held === undefined ? [] : [{ key, asOf: at, value: held.value, ts: held.timestamp }]
+    }),
+  )
+  return { latest: Array.from(rows.entries(), keyValueRow), probes, asOf }
+}

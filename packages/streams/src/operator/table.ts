@@ -3,31 +3,58 @@ import type { Emit } from '../contract/task.ts'
 import { deadLettersOf } from '../plan/failure.ts'
 import { makeNode } from '../plan/node.ts'
 import { keyValueStore } from '../store/key-value.ts'
+import { versionedStore } from '../store/versioned.ts'
 import { type KTable, Stream } from '../stream.ts'
 import { sourceRows } from '../table/source-rows.ts'
+import { versionedFacts, versionedRows } from '../table/versioned-rows.ts'
 import { sourceFacts, type TopicOptions } from './topic.ts'
+
+/** Options of `table`. */
+export interface TableOptions<K, V> extends TopicOptions<K, V> {
+  /** Keeps the rows in a store of this name. Default: only if somebody needs them, in one named as the topic. */
+  readonly store?: string
+  /**
+   * Milliseconds of event time for which the table knows how its rows were (KIP-889, KIP-914): then the record with the greatest timestamp is the row, not the last one
+   * by offset, and streams meet the row of their records' time. Older records are dropped and counted.
+   */
+  readonly historyRetention?: number
+}
 
 /**
  * Reads a topic as a table (Kafka Streams: `KTableSource`): the last record of a key by offset is its row, a null value deletes it, a null key is dropped and
- * counted. It has a store if `store` names one, or if somebody downstream needs its rows.
+ * counted. It has a store if `store` names one, if it keeps a history, or if somebody downstream needs its rows.
  *
  * @example
  * const clients = table('clients', { key: text, value: json<Client>() })
  */
-export function table<K, V>(name: string, options: TopicOptions<K, V> & { readonly store?: string }): KTable<K, V> {
+export function table<K, V>(name: string, options: TableOptions<K, V>): KTable<K, V> {
   const source = sourceFacts(name, options, 'keep')
-  const spec = keyValueStore<K, V>(options.store ?? name, options)
+  const facts = {
+    kind: 'table',
+    label: name,
+    parents: [],
+    key: source.key,
+    value: source.value,
+    partitioned: true,
+    source,
+    ...deadLettersOf(options.onError),
+  } as const
+  const { store: storeName = name, historyRetention } = options
+  if (historyRetention !== undefined) {
+    const spec = versionedStore<K, V>(storeName, { ...options, historyRetention })
+    return new Stream(
+      makeNode({
+        ...facts,
+        ...versionedFacts(spec),
+        open: (task, out, asked) => [versionedRows(task, out as Emit<Change<K, V>>, asked, task.store(spec)) as Emit],
+      }),
+    )
+  }
+  const spec = keyValueStore<K, V>(storeName, options)
   return new Stream(
     makeNode({
-      kind: 'table',
-      label: name,
-      parents: [],
-      key: source.key,
-      value: source.value,
-      partitioned: true,
-      source,
+      ...facts,
       ...(options.store === undefined ? { table: 'lazy', storesWhenKept: [spec] } : { table: 'kept', stores: [spec] }),
-      ...deadLettersOf(options.onError),
       open: (task, out, asked) => {
         const store = options.store !== undefined || asked.kept ? task.store(spec) : undefined
         return [sourceRows(task, out as Emit<Change<K, V>>, asked, store) as Emit]

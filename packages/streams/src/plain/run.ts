@@ -1,9 +1,11 @@
 import { Observable, Subject, takeUntil } from 'rxjs'
 import type { Asked } from '../contract/node.ts'
 import type { Change } from '../contract/record.ts'
-import type { Row, TableView } from '../contract/store.ts'
+import type { Serde } from '../contract/serde.ts'
+import type { Row, TableView, VersionedStore } from '../contract/store.ts'
 import type { Emit, Task } from '../contract/task.ts'
 import { RiachoError } from '../errors.ts'
+import { versionedStore } from '../store/versioned.ts'
 import { isStream } from '../stream.ts'
 import { PlainTask } from './task.ts'
 
@@ -11,6 +13,8 @@ import { PlainTask } from './task.ts'
 export interface PlainInputs {
   /** Inputs whose rows the operator reads by key: tables. */
   readonly views?: readonly number[]
+  /** Milliseconds: those rows are read as of a time so far back. */
+  readonly history?: number
   /** A join: the right side is subscribed first, and it is done when the left is. Default: done when all inputs are. */
   readonly join?: boolean
 }
@@ -22,14 +26,14 @@ export interface PlainInputs {
 export function runPlain<B>(
   sources: readonly Observable<never>[] | readonly Observable<unknown>[],
   open: (task: Task, out: Emit<B>, asked: Asked) => readonly Emit<never>[],
-  { views = [], join = false }: PlainInputs = {},
+  { views = [], history, join = false }: PlainInputs = {},
 ): Observable<B> {
   if (sources.some(isStream)) {
     throw new RiachoError('RIACHO_MIXED', 'Streams and plain Observables do not meet: make all inputs Streams, or none')
   }
   return new Observable<B>(subscriber => {
     const task = new PlainTask(error => subscriber.error(error))
-    const tables = new Map(views.map(index => [index, new PlainRows()]))
+    const tables = new Map(views.map(index => [index, history === undefined ? new PlainRows() : new PlainHistory(history)]))
     const asked: Asked = { previous: true, kept: true, order: 'partition', origins: false, view: index => tables.get(index)! }
     const inputs = open(task, record => subscriber.next(record), asked)
     let left = join ? 1 : inputs.length
@@ -73,7 +77,11 @@ export function runPlain<B>(
 }
 
 /** The rows of a table that comes as a plain Observable of its changes. */
-class PlainRows implements TableView<never, unknown> {
+interface Taking extends TableView<never, unknown> {
+  take(change: Change<unknown, unknown>): void
+}
+
+class PlainRows implements Taking {
   readonly #rows = new Map<unknown, Row<unknown>>()
 
   take({ key, value, timestamp }: Change<unknown, unknown>): void {
@@ -85,6 +93,31 @@ class PlainRows implements TableView<never, unknown> {
     return this.#rows.get(plainKey(key))
   }
 }
+
+/** The same as of a time: its changes are ordered by theirs. */
+class PlainHistory implements Taking {
+  readonly #rows: VersionedStore<unknown, unknown>
+
+  constructor(historyRetention: number) {
+    this.#rows = versionedStore('history', { key: keyBytes, value: noBytes, historyRetention }).create({ log: () => {}, drop: () => {} })
+  }
+
+  take({ key, value, timestamp }: Change<unknown, unknown>): void {
+    this.#rows.put(key, value, timestamp)
+  }
+
+  get(key: unknown): Row<unknown> | undefined {
+    return this.#rows.get(key)
+  }
+
+  asOf(key: unknown, timestamp: number): Row<unknown> | undefined {
+    return this.#rows.asOf(key, timestamp)
+  }
+}
+
+const keyBytes: Serde<unknown> = { encode: key => Buffer.from(JSON.stringify(key) ?? ''), decode: raw => raw }
+/** Nobody reads them: nothing is logged. */
+const noBytes: Serde<unknown> = { encode: () => new Uint8Array(), decode: raw => raw }
 
 /** Equal keys are one key, objects too. */
 const plainKey = (key: unknown): unknown => (typeof key === 'object' && key !== null ? JSON.stringify(key) : key)
