@@ -359,6 +359,7 @@ function ticking(context: Parameters<Parameters<typeof process<string, number, u
 }
 
 const input = from([{ key: 'a', value: 1, timestamp: 0, headers: [] }] satisfies In[])
+const rowsOfNone = from<Change<string, number>[]>([])
 const dead = { onError: { deadLetter: 'dead' } }
 const ending = (operator: OperatorFunction<In, unknown>) =>
   new Promise((resolve, reject) => input.pipe(operator).subscribe({ error: reject, complete: () => resolve('completed') }))
@@ -366,6 +367,8 @@ const ending = (operator: OperatorFunction<In, unknown>) =>
 /** What exists in plans only: how it refuses a plain Observable. */
 const planOnly: Readonly<Record<string, readonly [refusal: string, attempt: () => unknown]>> = {
   branch: ['RIACHO_PLAN_ONLY', () => branch(input as unknown as KStream<string, number>, { all: () => true })],
+  joinForeignKey: ['RIACHO_PLAN_ONLY', () => rowsOfNone.pipe(streams.joinForeignKey('j', rowsOfNone, String, String))],
+  leftJoinForeignKey: ['RIACHO_PLAN_ONLY', () => rowsOfNone.pipe(streams.leftJoinForeignKey('j', rowsOfNone, String, String))],
   to: ['RIACHO_PLAN_ONLY', () => input.pipe(to('out'))],
   'a dead letter': ['RIACHO_DEAD_LETTER', () => ending(mapValues(n => positive(-n), dead))],
   'a dead letter of asynchronous work': ['RIACHO_DEAD_LETTER', () => ending(mapAsync(async n => positive(-n), dead))],

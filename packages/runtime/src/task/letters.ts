@@ -32,6 +32,7 @@ export class Letters {
       dropNullKeys: false,
       wait: () => {},
       sent: () => {},
+      drop: () => {},
     })
     this.#writers.set(topic, made)
     return made

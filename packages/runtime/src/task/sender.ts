@@ -9,6 +9,8 @@ export interface SenderContext {
   /** Calls `send` once the partitions of a topic that a function chose are known. */
   wait(topic: string, send: () => void): void
   sent(): void
+  /** Counts a record that goes to no partition. */
+  drop(reason: 'no-partition'): void
   /** Repartition topics drop null keys silently. */
   readonly dropNullKeys: boolean
 }
@@ -48,8 +50,18 @@ export function openSender(spec: SinkSpec, context: SenderContext): Emit<StreamR
     } catch (thrown) {
       refuse('value', thrown)
     }
-    lane.writer(spec, record, rawKey).append(record.timestamp, rawKey, rawValue, record.headers.length === 0 ? undefined : record.headers)
-    context.sent()
+    const headers = record.headers.length === 0 ? undefined : record.headers
+    const partition = lane.choose(spec, record, rawKey)
+    if (typeof partition === 'number') {
+      lane.writer(partition).append(record.timestamp, rawKey, rawValue, headers)
+      context.sent()
+      return
+    }
+    if (partition.length === 0) context.drop('no-partition')
+    for (const each of new Set(partition)) {
+      lane.writer(each).append(record.timestamp, rawKey, rawValue, headers)
+      context.sent()
+    }
   }
   if (fixed !== undefined) {
     return record => {
@@ -88,14 +100,14 @@ class Lane {
     this.#producer = producer
   }
 
-  writer(spec: SinkSpec, record: StreamRecord<unknown, unknown>, rawKey: string | Uint8Array | null): PartitionWriter {
-    const partition = this.#partitions === 1 ? 0 : this.#choose(spec, record, rawKey)
+  writer(partition: number): PartitionWriter {
     const found = this.#writers[partition]
     if (found !== undefined) return found
     if (!(Number.isSafeInteger(partition) && partition >= 0 && partition < this.#partitions)) {
       throw new RiachoError(
         'RIACHO_OPTION',
         `'${this.#topic}' has partitions 0 to ${this.#partitions - 1}, and its partition function chose ${partition}`,
+        { place: { topic: this.#topic } },
       )
     }
     const made = this.#producer.partition({ topic: this.#topic, partition })
@@ -103,13 +115,27 @@ class Lane {
     return made
   }
 
-  #choose(spec: SinkSpec, record: StreamRecord<unknown, unknown>, rawKey: string | Uint8Array | null): number {
-    if (spec.partition !== undefined) return spec.partition(record, this.#partitions)
+  /** One partition, or those that the sink's function lists. */
+  choose(spec: SinkSpec, record: StreamRecord<unknown, unknown>, rawKey: string | Uint8Array | null): number | readonly number[] {
+    const chosen = spec.partition === undefined ? undefined : this.#ask(spec.partition, record)
+    if (chosen !== undefined) return chosen
+    if (this.#partitions === 1) return 0
     if (rawKey === null) {
       this.#turn = (this.#turn + 1) % this.#partitions
       return this.#turn
     }
     const hashed = spec.partitionKey === undefined ? rawKey : spec.partitionKey(record.key)
     return partitionOf(typeof hashed === 'string' ? Buffer.from(hashed) : hashed, this.#partitions)
+  }
+
+  #ask(choose: NonNullable<SinkSpec['partition']>, record: StreamRecord<unknown, unknown>): ReturnType<typeof choose> {
+    try {
+      return choose(record, this.#partitions)
+    } catch (thrown) {
+      throw new RiachoError('RIACHO_PROCESSING', `the function that chooses a partition of '${this.#topic}' failed: ${reasonOf(thrown)}`, {
+        cause: thrown,
+        place: { topic: this.#topic },
+      })
+    }
   }
 }

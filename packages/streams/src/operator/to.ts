@@ -1,7 +1,7 @@
 import type { Observable, OperatorFunction } from 'rxjs'
 import type { StreamRecord } from '../contract/record.ts'
 import type { Serde, Serdes } from '../contract/serde.ts'
-import type { Emit, SinkSpec } from '../contract/task.ts'
+import type { ChosenPartition, Emit, SinkSpec } from '../contract/task.ts'
 import { RiachoError } from '../errors.ts'
 import { said } from '../plan/mixed.ts'
 import { makeNode } from '../plan/node.ts'
@@ -10,7 +10,7 @@ import { isStream, Stream } from '../stream.ts'
 
 /** How a topic is written: serdes (default: the inherited ones, else JSON for values) and partition (default: murmur2 of the key's bytes; windowed keys: of the inner key). */
 export interface ToOptions<K, V> extends Partial<Serdes<NonNullable<K>, NonNullable<V>>> {
-  readonly partition?: (record: StreamRecord<K, V>, partitions: number) => number
+  readonly partition?: (record: StreamRecord<K, V>, partitions: number) => ChosenPartition
 }
 
 /**

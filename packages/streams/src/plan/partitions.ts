@@ -24,7 +24,7 @@ export function partitionCounts(plan: Topology, external: ReadonlyMap<string, nu
     if (node.repartition !== undefined && !plan.unmoved.has(node)) {
       counts.set(
         internal.repartition(plan.id, node.repartition),
-        plan.whole ? 1 : (node.repartition.partitions ?? Math.max(1, ...of(node, false))),
+        plan.whole ? 1 : (node.repartition.partitions ?? Math.max(1, ...of(node.repartition.meets ?? node, false))),
       )
     }
     if (node.keyed && new Set(of(node, false)).size > 1) {
