@@ -186,6 +186,21 @@ const bothOf = (source: Observable<In>) =>
     [source.pipe(filter(n => n > 2)), (n: number, all: number) => all - n],
   ] as const
 
+/** A join of the odd numbers with the even ones; a row that becomes 3 goes. */
+const onTwoTables =
+  (meet: (left: Observable<Row>, right: Observable<Row>) => Observable<Row>): OperatorFunction<In, Out> =>
+  source => {
+    const rows = (store: string, isHere: (n: number) => boolean) =>
+      source.pipe(
+        filter(isHere),
+        streams.toTable({ store }),
+        filterTable(n => n !== 3),
+      )
+    const left = rows('l', n => n % 2 !== 0)
+    const right = rows('r', n => n % 2 === 0)
+    return meet(left, right).pipe(byParity, count('n'), toStream())
+  }
+
 /** One line per case; the name begins with the operator's. */
 const cases: Readonly<Record<string, Case>> = {
   bufferCount: onStream(bufferCount('s', 2)),
@@ -278,6 +293,11 @@ const cases: Readonly<Record<string, Case>> = {
   flatMapValues: onStream(flatMapValues(n => Array.from({ length: Math.abs(n) % 3 }, (_, i) => i))),
   join: onStream(source => source.pipe(streams.join(source.pipe(count('n')), (n, sum) => [n, sum]))),
   'join that fails': onStream(source => source.pipe(streams.join(source.pipe(count('n')), (n, sum) => positive(n) + sum))),
+  joinTable: onStream(onTwoTables((left, right) => left.pipe(streams.joinTable(right, sum)))),
+  leftJoinTable: onStream(onTwoTables((left, right) => left.pipe(streams.leftJoinTable(right, (n, m) => n + (m ?? 0))))),
+  outerJoinTable: onStream(
+    onTwoTables((left, right) => left.pipe(streams.outerJoinTable(right, (n, m) => (n ?? 0) + (m ?? 0), { store: 'o' }))),
+  ),
   leftJoin: onStream(source => {
     const rows = source.pipe(
       filter(n => n > 2),
@@ -359,16 +379,36 @@ function ticking(context: Parameters<Parameters<typeof process<string, number, u
 }
 
 const input = from([{ key: 'a', value: 1, timestamp: 0, headers: [] }] satisfies In[])
-const rowsOfNone = from<Change<string, number>[]>([])
 const dead = { onError: { deadLetter: 'dead' } }
+const whole = streams.globalTable('whole', { key: text, value: int64 })
 const ending = (operator: OperatorFunction<In, unknown>) =>
   new Promise((resolve, reject) => input.pipe(operator).subscribe({ error: reject, complete: () => resolve('completed') }))
 
 /** What exists in plans only: how it refuses a plain Observable. */
 const planOnly: Readonly<Record<string, readonly [refusal: string, attempt: () => unknown]>> = {
   branch: ['RIACHO_PLAN_ONLY', () => branch(input as unknown as KStream<string, number>, { all: () => true })],
-  joinForeignKey: ['RIACHO_PLAN_ONLY', () => rowsOfNone.pipe(streams.joinForeignKey('j', rowsOfNone, String, String))],
-  leftJoinForeignKey: ['RIACHO_PLAN_ONLY', () => rowsOfNone.pipe(streams.leftJoinForeignKey('j', rowsOfNone, String, String))],
+  leftLookup: [
+    'RIACHO_PLAN_ONLY',
+    () =>
+      input.pipe(
+        streams.leftLookup(
+          whole,
+          n => String(n),
+          (n, row) => [n, row],
+        ),
+      ),
+  ],
+  lookup: [
+    'RIACHO_PLAN_ONLY',
+    () =>
+      input.pipe(
+        streams.lookup(
+          whole,
+          n => String(n),
+          (n, row) => [n, row],
+        ),
+      ),
+  ],
   to: ['RIACHO_PLAN_ONLY', () => input.pipe(to('out'))],
   'a dead letter': ['RIACHO_DEAD_LETTER', () => ending(mapValues(n => positive(-n), dead))],
   'a dead letter of asynchronous work': ['RIACHO_DEAD_LETTER', () => ending(mapAsync(async n => positive(-n), dead))],
@@ -376,7 +416,7 @@ const planOnly: Readonly<Record<string, readonly [refusal: string, attempt: () =
 }
 
 /** These make Streams of nothing; there is nothing to run them on. */
-const sources = { deadLetters, source: streams.source, table, topic }
+const sources = { deadLetters, globalTable: streams.globalTable, source: streams.source, table, topic }
 
 describe('an operator does the same in a plan and on a plain Observable', () => {
   it.each(Object.entries(cases))('%s', async (_name, both) => {

@@ -12,7 +12,7 @@ import {
 
 /** What a decoder tells its task. */
 export interface DecodeReport {
-  drop(reason: 'deserialization' | 'invalid-timestamp' | 'null-value'): void
+  drop(reason: 'deserialization' | 'invalid-timestamp' | 'future-timestamp' | 'null-value'): void
   deadLetter(topic: string, failure: { code: string; reason: string; node: string; attempts: number; firstFailure: number }): void
   now(): number
   position(): Position | null
@@ -32,6 +32,8 @@ export class Decoder {
   record: StreamRecord<unknown, unknown> | undefined
   /** Greatest time of the records taken; -1 before the first (Kafka Streams: partition time). */
   partitionTime = -1
+  /** The latest time that needs no look at the clock. */
+  #latest: number
 
   constructor(label: string, facts: SourceFacts, report: DecodeReport, freeze: boolean, unread: boolean) {
     this.#freeze = freeze
@@ -39,6 +41,7 @@ export class Decoder {
     this.#label = label
     this.#facts = facts
     this.#report = report
+    this.#latest = facts.maxFutureSkew === undefined ? Number.POSITIVE_INFINITY : -1
   }
 
   /** Decodes the cursor's record. Returns false when it was dropped; throws when it stops the task. */
@@ -73,7 +76,7 @@ export class Decoder {
     }
     const headers = cursor.hasHeaders ? cursor.headers() : noHeaders
     const record = { key, value, timestamp: cursor.timestamp, headers }
-    if (facts.timestamp === undefined && cursor.timestamp >= 0) {
+    if (facts.timestamp === undefined && cursor.timestamp >= 0 && cursor.timestamp <= this.#latest) {
       this.record = record
       return true
     }
@@ -97,23 +100,38 @@ export class Decoder {
         { cause: thrown, place: this.#place() },
       )
     }
-    if (!(timestamp >= 0)) {
+    const wrong = timestamp >= 0 ? (this.#isAhead(timestamp) ? 'future-timestamp' : undefined) : 'invalid-timestamp'
+    if (wrong !== undefined && facts.invalidTimestamp !== 'keep') {
       if (facts.invalidTimestamp === 'skip') {
-        this.#report.drop('invalid-timestamp')
+        this.#report.drop(wrong)
         return false
       }
-      if (facts.invalidTimestamp === 'partitionTime') timestamp = this.partitionTime
-      if (!(timestamp >= 0)) {
-        throw new RiachoError(
-          'RIACHO_TIMESTAMP',
-          `'${this.#label}': the record at offset ${offset} has the invalid time ${record.timestamp}: set invalidTimestamp to 'skip' or 'partitionTime', or a timestamp`,
-          { place: this.#place() },
-        )
-      }
+      const given = timestamp
+      timestamp = facts.invalidTimestamp === 'partitionTime' ? this.partitionTime : -1
+      if (timestamp < 0) throw this.#refusedTime(wrong, given, offset)
     }
     record.timestamp = timestamp
     this.record = record
     return true
+  }
+
+  /** Whether a time is further ahead of the wall clock than it may be. The clock is asked only for times beyond what it last allowed. */
+  #isAhead(timestamp: number): boolean {
+    if (timestamp <= this.#latest) return false
+    this.#latest = this.#report.now() + this.#facts.maxFutureSkew!
+    return timestamp > this.#latest
+  }
+
+  #refusedTime(wrong: 'future-timestamp' | 'invalid-timestamp', timestamp: number, offset: number): RiachoError {
+    const why =
+      wrong === 'future-timestamp'
+        ? `the time ${timestamp}, more than maxFutureSkew ahead of the wall clock`
+        : `the invalid time ${timestamp}`
+    return new RiachoError(
+      'RIACHO_TIMESTAMP',
+      `'${this.#label}': the record at offset ${offset} has ${why}: set invalidTimestamp to 'skip' or 'partitionTime', or a timestamp`,
+      { place: this.#place() },
+    )
   }
 
   #place(): RiachoError['place'] {

@@ -51,7 +51,8 @@ export function globalJoin<K, V, K2, W, R>(lookup: Lookup<K, V, K2, W, R>): Oper
       throw new RiachoError('RIACHO_PLAN_ONLY', `${label} exists in plans only: combine a plain Observable with a Map of your own`)
     return operator<StreamRecord<K, V>, StreamRecord<K, R>>(
       parent => ({
-        kind: 'join',
+        // No 'join': one record makes one, so what is wrong with it later is put aside as it came.
+        kind: 'step',
         label,
         key: parent.key,
         partitioned: parent.partitioned,
