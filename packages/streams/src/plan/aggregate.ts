@@ -16,6 +16,7 @@ import { slidingWindows } from '../window/sliding-aggregation.ts'
 import { aggregateTable, DeltaValue, type TableFolding } from '../window/table-aggregation.ts'
 import type { Windows } from '../window/windows.ts'
 import { deadLettersOf } from './failure.ts'
+import { closesAfter } from './grace.ts'
 import { keyOf, plainKey } from './keyed.ts'
 import { checkName, type NodeSpec } from './node.ts'
 import { operator } from './operator.ts'
@@ -23,8 +24,8 @@ import { operator } from './operator.ts'
 const kinds: { readonly [P in Windows['kind']]?: WindowKind<never> } = {
   aligned: aligned as WindowKind<never>,
   session: sessions as WindowKind<never>,
-}
   sliding: slidingWindows as WindowKind<never>,
+}
 
 /** What is special to these windows. */
 export const kindOf = (windows: Windows): WindowKind<never> => kinds[windows.kind]!
@@ -82,6 +83,7 @@ export function kept<K, R>(
     value: serdes.value as Serde<unknown>,
     keyed: true,
     timed: window !== undefined,
+    ...(window !== undefined && { closesAfter: closesAfter(window) }),
     stores: Object.freeze([spec]),
   }
   return { spec, facts }
