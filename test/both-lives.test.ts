@@ -379,6 +379,7 @@ function ticking(context: Parameters<Parameters<typeof process<string, number, u
 }
 
 const input = from([{ key: 'a', value: 1, timestamp: 0, headers: [] }] satisfies In[])
+const rowsOfNone = from<Change<string, number>[]>([])
 const dead = { onError: { deadLetter: 'dead' } }
 const whole = streams.globalTable('whole', { key: text, value: int64 })
 const ending = (operator: OperatorFunction<In, unknown>) =>
@@ -409,6 +410,8 @@ const planOnly: Readonly<Record<string, readonly [refusal: string, attempt: () =
         ),
       ),
   ],
+  joinForeignKey: ['RIACHO_PLAN_ONLY', () => rowsOfNone.pipe(streams.joinForeignKey('j', rowsOfNone, String, String))],
+  leftJoinForeignKey: ['RIACHO_PLAN_ONLY', () => rowsOfNone.pipe(streams.leftJoinForeignKey('j', rowsOfNone, String, String))],
   to: ['RIACHO_PLAN_ONLY', () => input.pipe(to('out'))],
   'a dead letter': ['RIACHO_DEAD_LETTER', () => ending(mapValues(n => positive(-n), dead))],
   'a dead letter of asynchronous work': ['RIACHO_DEAD_LETTER', () => ending(mapAsync(async n => positive(-n), dead))],
