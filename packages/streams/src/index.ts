@@ -7,7 +7,16 @@ export type { Change, Delta, Headers, StreamRecord, Windowed } from './contract/
 export type { Serde, Serdes } from './contract/serde.ts'
 export { type Sink, SinkError } from './contract/sink.ts'
 export type { Source, SourceReader, SourceRecord } from './contract/source.ts'
-export type { KeyValueStore, Row, SessionRow, SessionStore, TableView, WindowStore } from './contract/store.ts'
+export type {
+  KeyValueStore,
+  Row,
+  SessionRow,
+  SessionStore,
+  TableView,
+  VersionedPut,
+  VersionedStore,
+  WindowStore,
+} from './contract/store.ts'
 export type { Position } from './contract/task.ts'
 export { RiachoError } from './errors.ts'
 export { aggregate } from './operator/aggregate.ts'
@@ -85,6 +94,7 @@ export { float64, int32, int64 } from './serde/numbers.ts'
 export { text } from './serde/text.ts'
 export { keyValueStore } from './store/key-value.ts'
 export { sessionStore } from './store/session.ts'
+export { versionedStore } from './store/versioned.ts'
 export { windowStore } from './store/window.ts'
 export { type KStream, type KTable, Stream } from './stream.ts'
 export { days, hours, minutes, seconds } from './window/duration.ts'

@@ -36,7 +36,7 @@ interface Waiting<K, V> {
 }
 
 const nowhere: Position = Object.freeze({ topic: '', partition: -1, offset: -1 })
-const sequenceMax = 0x7fffffff
+const sequenceMask = 0x7fffffff
 
 const before = <K, V>(a: Waiting<K, V>, b: Waiting<K, V>): boolean =>
   a.record.timestamp < b.record.timestamp || (a.record.timestamp === b.record.timestamp && Buffer.compare(a.wire, b.wire) < 0)
@@ -80,7 +80,7 @@ class MemoryGraceBuffer<K, V> implements GraceBuffer<K, V> {
   put(record: StreamRecord<K, V>, from: Position | null, now: number): void {
     const { key, value, timestamp, headers } = record
     const at = from ?? nowhere
-    const sequence = (this.#sequence + 1) & sequenceMax
+    const sequence = (this.#sequence + 1) & sequenceMask
     const wire = wireKey(timestamp, this.#key.encode(key), sequence)
     const context = { timestamp, headers, topic: at.topic, partition: at.partition, offset: at.offset }
     this.#task.log(wire, encodeBufferValue({ context, prior: null, previous: null, value: this.#value.encode(value), time: 0 }), now)
