@@ -1,8 +1,10 @@
-import { join, leftJoin, repartition } from '@riacho/streams'
+import { join, joinTable, leftJoin, leftJoinTable, outerJoinTable, repartition } from '@riacho/streams'
 import type { NodeSpec } from './case.ts'
 import { joiner } from './functions.ts'
-import { type Draw, type Drawing, field, type Records, serdesOf } from './interpreter-drawing.ts'
-import { type Datum, Missing, type Some } from './show.ts'
+import { type Changes, type Draw, type Drawing, field, type Records, serdesOf } from './interpreter-drawing.ts'
+import { kept } from './interpreter-tables.ts'
+import { serdeOf } from './serdes.ts'
+import type { Datum, Some } from './show.ts'
 
 /** The stream of a join, moved first when its key was changed. */
 function streamSide(node: NodeSpec, drawing: Drawing): Records {
@@ -11,13 +13,26 @@ function streamSide(node: NodeSpec, drawing: Drawing): Records {
 }
 
 function drawStreamTableJoin(node: NodeSpec, drawing: Drawing): void {
-  if (node.graceMs !== undefined) throw new Missing('stream-table join with grace')
+  const grace = typeof node.graceMs === 'number' && { grace: node.graceMs, name: field(node, 'name'), value: serdeOf(node.value) }
   const meet = joiner(field(node, 'joiner'))
   const f = (value: Datum, row: Datum, record: { readonly key: Datum }): Datum => meet(record.key, value, row)
   const table = drawing.changes(node.from[1])
-  const joined = field(node, 'how') === 'left' ? leftJoin<Datum, Datum, Some, Datum>(table, f) : join<Datum, Datum, Some, Datum>(table, f)
+  const joined =
+    field(node, 'how') === 'left'
+      ? leftJoin<Datum, Datum, Some, Datum>(table, f, { ...grace })
+      : join<Datum, Datum, Some, Datum>(table, f, { ...grace })
   drawing.put(node.id, streamSide(node, drawing).pipe(joined) as Records)
 }
 
+const wider: Readonly<Record<string, typeof outerJoinTable>> = { left: leftJoinTable, outer: outerJoinTable }
+
+function drawTableJoin(node: NodeSpec, drawing: Drawing): void {
+  const meet = joiner(field(node, 'joiner'))
+  const join = wider[field(node, 'how')] ?? joinTable
+  const f = (left: Datum, right: Datum, key: Datum): Datum => meet(key, left, right)
+  const joined = join<Datum, Some, Some, Some>(drawing.changes(node.from[1]), f, kept(node))
+  drawing.put(node.id, drawing.changes(node.from[0]).pipe(joined) as Changes)
+}
+
 /** The operators that join streams with tables, and tables with tables. */
-export const joinsOperators: Readonly<Record<string, Draw>> = { streamTableJoin: drawStreamTableJoin }
+export const joinsOperators: Readonly<Record<string, Draw>> = { streamTableJoin: drawStreamTableJoin, tableJoin: drawTableJoin }

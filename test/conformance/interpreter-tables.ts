@@ -13,10 +13,10 @@ import {
 } from '@riacho/streams'
 import type { NodeSpec } from './case.ts'
 import { aggregator, initial, keySelector, predicate, reducer, valueMapper } from './functions.ts'
-import { added, groupOf, storeOf } from './interpreter-aggregates.ts'
+import { groupOf, storeOf } from './interpreter-aggregates.ts'
 import { type Changes, type Draw, type Drawing, field, type Records, serdesOf } from './interpreter-drawing.ts'
 import { serdeOf } from './serdes.ts'
-import { type Datum, Missing, type Some } from './show.ts'
+import type { Datum, Some } from './show.ts'
 
 /** The store of a table, where the case names one, and the serde of its values: text, unless the case says it or they are those of another table. */
 export function kept(node: NodeSpec, came?: Serde<unknown>): { readonly store?: string; readonly value?: Serde<Some> } {
@@ -44,21 +44,28 @@ function drawTableReduce(node: NodeSpec, drawing: Drawing): void {
 }
 
 function drawTableAggregate(node: NodeSpec, drawing: Drawing): void {
-  const add = added(aggregator(field(node, 'adder')))
-  const options = { value: serdeOf(field(node, 'result')), subtract: added(aggregator(field(node, 'subtractor'))) }
-  drawing.put(node.id, regrouped(node, drawing).pipe(aggregate(storeOf(node), initial(field(node, 'init')), add, options)) as Changes)
+  const [add, subtract] = [aggregator(field(node, 'adder')), aggregator(field(node, 'subtractor'))]
+  const summed = aggregate<Some, Some, Some>(
+    storeOf(node),
+    initial(field(node, 'init')),
+    (value: Datum, sum: Datum, group: Datum) => add(group, value, sum),
+    { value: serdeOf(field(node, 'result')), subtract: (value, sum, group) => subtract(group, value, sum) },
+  )
+  drawing.put(node.id, regrouped(node, drawing).pipe(summed) as Changes)
 }
 
+const historyOf = ({ versionedMs }: NodeSpec) => typeof versionedMs === 'number' && { historyRetention: versionedMs }
+
 function drawTable(node: NodeSpec, drawing: Drawing): void {
-  if (node.versionedMs !== undefined) throw new Missing('table with a history of its rows')
   const serdes = serdesOf(node)
   drawing.sources.set(field(node, 'topic'), serdes)
-  drawing.put(node.id, table(field(node, 'topic'), { ...serdes, ...(typeof node.store === 'string' && { store: node.store }) }) as Changes)
+  const store = typeof node.store === 'string' && { store: node.store }
+  drawing.put(node.id, table(field(node, 'topic'), { ...serdes, ...store, ...historyOf(node) }) as Changes)
 }
 
 function drawToTable(node: NodeSpec, drawing: Drawing): void {
-  if (node.versionedMs !== undefined) throw new Missing('table with a history of its rows')
-  const options = { ...serdesOf(node), ...(typeof node.store === 'string' && { store: node.store }) }
+  const store = typeof node.store === 'string' && { store: node.store }
+  const options = { ...serdesOf(node), ...store, ...historyOf(node) } as Parameters<typeof toTable<Datum, Datum>>[0]
   const from = drawing.input(node)
   const records = drawing.scattered(node.from[0]) ? from.pipe(repartition<Datum, Datum>(node.id, serdesOf(node))) : from
   drawing.put(node.id, records.pipe(toTable<Datum, Datum>(options)) as Changes)

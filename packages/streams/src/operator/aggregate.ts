@@ -5,6 +5,7 @@ import { aggregation } from '../plan/aggregate.ts'
 import type { ErrorOption } from '../plan/failure.ts'
 import { json } from '../serde/json.ts'
 import type { EmitOptions } from '../window/kind.ts'
+import type { TableFolding } from '../window/table-aggregation.ts'
 import type { AlignedWindows, SessionWindows, SlidingWindows, Windows } from '../window/windows.ts'
 
 /** Options of an aggregation: the serde of its result, JSON unless said. */
@@ -35,8 +36,8 @@ export function aggregate<K, V, R>(
 export function aggregate<K, V, R>(
   name: string,
   init: () => R | null,
-  add: (value: V, sum: R) => R | null,
-  options: AggregateOptions<R> & { readonly subtract: (value: V, sum: R) => R | null },
+  add: (value: V, sum: R, key: K) => R | null,
+  options: AggregateOptions<R> & { readonly subtract: (value: V, sum: R, key: K) => R | null },
 ): OperatorFunction<Delta<K, V>, Change<K, R>>
 export function aggregate<K, V, R>(
   name: string,
@@ -52,11 +53,11 @@ export function aggregate<K, V, R>(
     EmitOptions & {
       readonly window?: Windows
       readonly merge?: (earlier: R, later: R, key: K) => R | null
-      readonly subtract?: (value: V, sum: R) => R | null
+      readonly subtract?: (value: V, sum: R, key: K) => R | null
     } = {},
 ): unknown {
   const { merge, subtract } = options
-  const fold = add as (value: V, sum: R | null, record?: StreamRecord<K, V>) => R | null
+  const fold = add as (value: V, sum: R | null, record: StreamRecord<K, V>) => R | null
   return aggregation<K, V, R>({
     name,
     value: options.value ?? json<R>(),
@@ -68,6 +69,6 @@ export function aggregate<K, V, R>(
       ...(merge && { merge: merge as (earlier: R | null, later: R | null, key: K) => R | null }),
       options,
     },
-    table: subtract && { label: name, init, add: (value, sum) => fold(value, sum), subtract },
+    table: subtract && { label: name, init, add: add as TableFolding<K, V, R>['add'], subtract, onError: options.onError },
   })
 }

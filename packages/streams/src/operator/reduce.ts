@@ -46,6 +46,6 @@ export function reduce<K, V>(
     value: options.value ?? json<V>(),
     window: options.window,
     stream: { label: name, init: () => null, add, merge: (a, b) => (a === null || b === null ? (a ?? b) : combine(a, b)), options },
-    table: subtract && { label: name, init: () => null, add, subtract: (value, sum) => subtract(sum, value) },
+    table: subtract && { label: name, init: () => null, add, subtract: (value, sum) => subtract(sum, value), onError: options.onError },
   })
 }

@@ -1,14 +1,20 @@
-import { expect, it } from 'vitest'
+import { pipe } from 'rxjs'
+import { describe, expect, it } from 'vitest'
 import type { Change } from '../contract/record.ts'
+import { PlainTask } from '../plain/task.ts'
+import { makeNode } from '../plan/node.ts'
 import { compositeKey } from '../serde/composite-key.ts'
+import { json } from '../serde/json.ts'
 import { int64 } from '../serde/numbers.ts'
 import { text } from '../serde/text.ts'
+import { Stream } from '../stream.ts'
 import { DeltaValue } from '../window/table-aggregation.ts'
 import { aggregate } from './aggregate.ts'
 import { count } from './count.ts'
-import { clients, draw, run } from './orders.fixture.ts'
+import { cents, clients, draw, keepsPolicies, type Order, run } from './orders.fixture.ts'
 import { reduce } from './reduce.ts'
 import { regroup } from './regroup.ts'
+import { toTable } from './to-table.ts'
 
 interface Row {
   readonly city: string | null
@@ -107,15 +113,62 @@ it('moves deltas by their new key, and asks for old values', () => {
   expect(draw(stream.pipe(count('clients-per-city'))).asked.has(clients.node)).toBe(true)
 })
 
-it('stops with an error that names the function that threw', async () => {
-  const broken = regroup<string, Row, string, number>('g', () => [(null as never as Row).city!, 1], { key: text, value: int64 })
-  await expect(run(broken, [change(row('a', 1), null)])).rejects.toMatchObject({ code: 'RIACHO_PROCESSING', place: { node: 'g' } })
-  const grumpy = aggregate<string, number, number>(
-    'sum',
-    () => 0,
-    () => (null as never as Row).n,
-    { subtract: (_n, sum) => sum },
+it('takes a field that is missing for no group', async () => {
+  const missing = {} as unknown as Row
+  expect(await run(byCity, [change(missing, null), change(row('a', 1), missing), change(null, missing)])).toHaveLength(1)
+})
+
+it('leaves late changes of a table ordered by time out: groups hold the rows of now', async () => {
+  const versioned = new Stream<Change<string, Row>>(makeNode({ ...clients.node, versioned: true }))
+  const opened = (stream: typeof versioned) => {
+    const got: unknown[] = []
+    const { open } = (stream.pipe(byCity as never) as typeof versioned).node
+    const [input] = open(new PlainTask(() => {}), record => got.push(record), { previous: true } as never)
+    input!({ ...change(row('a', 1), null), latest: false })
+    input!(change(row('a', 2), null))
+    return got
+  }
+  expect(opened(versioned)).toHaveLength(1)
+  expect(opened(clients as never)).toHaveLength(2)
+})
+
+keepsPolicies('g', options =>
+  pipe(
+    toTable<string, Order>({ store: 'rows' }),
+    regroup('g', order => [order.client, cents(order)], { key: text, value: int64, ...options }),
+  ),
+)
+
+describe('an aggregation of a regrouped table', () => {
+  keepsPolicies('sum', options =>
+    pipe(
+      toTable<string, Order>({ store: 'rows' }),
+      regroup('g', order => [order.client, order], { key: text, value: json<Order>() }),
+      aggregate(
+        'sum',
+        () => 0,
+        (order, sum) => sum + cents(order),
+        { subtract: (order, sum) => sum - cents(order), ...options },
+      ),
+    ),
   )
-  const both = run<Change<string, Row>, unknown>(source => byCity(source).pipe(grumpy), [change(row('a', 1), null)])
-  await expect(both).rejects.toMatchObject({ code: 'RIACHO_PROCESSING', place: { node: 'sum' } })
+  keepsPolicies('largest', options =>
+    pipe(
+      toTable<string, Order>({ store: 'rows' }),
+      regroup('g', order => [order.client, order], { key: text, value: json<Order>() }),
+      reduce('largest', (a: Order, b: Order) => (cents(a) > cents(b) ? a : b), { subtract: (a: Order) => a, ...options }),
+    ),
+  )
+})
+
+it('shows the group to adder and subtractor', async () => {
+  const spelled = aggregate(
+    'n',
+    () => '',
+    (n: number, all: string, key: string) => `${all}+${key}${n}`,
+    { subtract: (n, all, key) => `${all}-${key}${n}` },
+  )
+  const changes = [change(row('a', 1), null), change(row('a', 2), row('a', 1))]
+  const got = await run(source => byCity(source).pipe(spelled), changes)
+  expect(got.map(each => each.value)).toEqual(['+a1', '+a1-a1+a2'])
 })

@@ -1,9 +1,10 @@
-import type { OperatorFunction } from 'rxjs'
+import type { Observable, OperatorFunction } from 'rxjs'
 import type { Change, Delta, StreamRecord } from '../contract/record.ts'
 import type { Serde, Serdes } from '../contract/serde.ts'
-import type { Emit } from '../contract/task.ts'
-import { failed } from '../plan/failure.ts'
+import type { Emit, Task } from '../contract/task.ts'
+import { deadLettersOf, type ErrorOption, failed } from '../plan/failure.ts'
 import { operator } from '../plan/operator.ts'
+import { isStream } from '../stream.ts'
 import { DeltaValue } from '../window/table-aggregation.ts'
 import { decodeChange, encodeChange } from '../wire/change.ts'
 import { moving } from './repartition.ts'
@@ -18,35 +19,53 @@ import { moving } from './repartition.ts'
 export function regroup<K, V, K2, V2>(
   name: string,
   select: (value: V, key: K) => readonly [K2 | null, V2 | null],
-  serdes: Serdes<K2, V2>,
+  options: Serdes<K2, V2> & ErrorOption,
 ): OperatorFunction<Change<K, V>, Delta<K2, V2>> {
-  const drawn = operator<Change<K, V>, StreamRecord<K2, DeltaValue<V2>>>(
-    () => ({
-      ...moving(name, serdes.key as Serde<unknown>, deltaSerde(serdes.value) as Serde<unknown>, undefined, false),
-      deltas: true,
-      wishes: [{ of: 0, previous: 'always' }],
-    }),
-    (task, out) => {
-      const fail = failed(task, name)
-      return change => {
-        let add: readonly [K2 | null, V2 | null] | null
-        let subtract: readonly [K2 | null, V2 | null] | null
-        try {
-          add = present(change.value === null ? null : select(change.value, change.key))
-          subtract = present(change.previous === null || change.previous === undefined ? null : select(change.previous, change.key))
-        } catch (thrown) {
-          return fail(thrown)
-        }
-        send(out, change, add, subtract, serdes.key)
-      }
-    },
-  )
-  return drawn as unknown as OperatorFunction<Change<K, V>, Delta<K2, V2>>
+  return (source: Observable<Change<K, V>>) => {
+    const versioned = isStream(source) && source.node.versioned === true
+    const drawn = operator<Change<K, V>, StreamRecord<K2, DeltaValue<V2>>>(
+      () => ({
+        ...moving(name, options.key as Serde<unknown>, deltaSerde(options.value) as Serde<unknown>, undefined, false),
+        deltas: true,
+        wishes: Object.freeze([{ of: 0, previous: 'always' } as const]),
+        ...deadLettersOf(options.onError),
+      }),
+      (task, out) => regrouping(name, select, options, versioned, task, out),
+    )
+    return drawn(source) as unknown as Observable<Delta<K2, V2>>
+  }
+}
+
+function regrouping<K, V, K2, V2>(
+  name: string,
+  select: (value: V, key: K) => Pair<K2, V2>,
+  options: Serdes<K2, V2> & ErrorOption,
+  versioned: boolean,
+  task: Task,
+  out: Emit<StreamRecord<K2, DeltaValue<V2>>>,
+): Emit<Change<K, V>> {
+  const fail = failed(task, name, options.onError)
+  const paired = (value: V | null | undefined, key: K): Pair<K2, V2> | null =>
+    value === null || value === undefined ? null : present(select(value, key))
+  return change => {
+    // Groups hold the rows of now: a change that is late in a table ordered by time alters none (KIP-914).
+    if (versioned && !change.latest) return
+    let add: Pair<K2, V2> | null
+    let subtract: Pair<K2, V2> | null
+    try {
+      add = paired(change.value, change.key)
+      subtract = paired(change.previous, change.key)
+    } catch (thrown) {
+      return fail(thrown)
+    }
+    send(out, change, add, subtract, options.key)
+  }
 }
 
 type Pair<K, V> = readonly [K | null, V | null]
 
-const present = <K, V>(pair: Pair<K, V> | null): Pair<K, V> | null => (pair === null || pair[0] === null || pair[1] === null ? null : pair)
+/** A function over JSON answers undefined where a field is missing: that is no group, and nothing to add. */
+const present = <K, V>(pair: Pair<K, V>): Pair<K, V> | null => ((pair[0] ?? null) === null || (pair[1] ?? null) === null ? null : pair)
 
 function send<K2, V2>(
   out: Emit<StreamRecord<K2, DeltaValue<V2>>>,

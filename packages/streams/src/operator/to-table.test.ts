@@ -64,7 +64,7 @@ it('needs a name where somebody reads its rows', () => {
     regroup('g', each => [each.client, each.cents], { key: text, value: int64 }),
     count('n'),
   )
-  expect(() => draw(grouped)).toThrow("the rows of 'toTable' are read")
+  expect(() => draw(grouped)).toThrow("the rows of 'toTable' are needed")
 })
 
 it('needs its key together, and a serde for what it keeps', () => {

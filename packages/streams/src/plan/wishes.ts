@@ -18,7 +18,7 @@ export function grant(nodes: readonly Node[]): Granted {
   const kept = new Set<Node>()
   const keep = (node: Node): void => {
     if (node.storesWhenKept === undefined) {
-      throw new RiachoError('RIACHO_NAME', `the rows of '${node.label}' are read, and they are kept nowhere: give it { store: … }`, {
+      throw new RiachoError('RIACHO_NAME', `the rows of '${node.label}' are needed, and they are kept nowhere: give it { store: … }`, {
         place: { node: node.label },
       })
     }

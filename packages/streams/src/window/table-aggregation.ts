@@ -1,4 +1,4 @@
-import type { Asked } from '../contract/node.ts'
+import type { Asked, OnError } from '../contract/node.ts'
 import type { Change, StreamRecord } from '../contract/record.ts'
 import type { KeyValueStore } from '../contract/store.ts'
 import type { Emit, StoreSpec, Task } from '../contract/task.ts'
@@ -21,6 +21,7 @@ export interface TableFolding<K, V, R> {
   init(): R | null
   add(value: V, sum: R | null, key: K): R | null
   subtract(value: V, sum: R, key: K): R | null
+  readonly onError?: OnError | undefined
 }
 
 /**
@@ -35,7 +36,7 @@ export function aggregateTable<K, V, R>(
   fold: TableFolding<K, V, R>,
 ): Emit<StreamRecord<K, DeltaValue<V>>> {
   const store = task.store(spec)
-  const fail = failed(task, fold.label)
+  const fail = failed(task, fold.label, fold.onError)
   return record => {
     const { key, value: delta } = record
     if (key === null)
