@@ -4,6 +4,8 @@ export interface Visit {
   readonly value: string | null
   /** Epoch milliseconds. */
   readonly at: number
+  /** Of several inputs, which one: each has a time of its own. */
+  readonly input?: number
 }
 
 /** Sessions end after a pause of more than `gap`, take records until `gap + grace` after their end, and are forgotten `retention` after it. All in milliseconds. */
@@ -49,7 +51,8 @@ function resultOf(session: Session, gap: number, fold: Fold): string | null {
 interface History {
   /** Records of sessions that are still there. */
   readonly standing: readonly Taken[]
-  readonly time: number
+  /** The greatest time that came on each input. */
+  readonly times: Readonly<Record<number, number>>
   /** The greatest end of any session that has been written. */
   readonly written: number
   /** Up to where sessions have been called closed. */
@@ -58,18 +61,20 @@ interface History {
   readonly finals: readonly Told[]
 }
 
-const beginning: History = { standing: [], time: -1, written: -1, closed: -1, updates: [], finals: [] }
+const beginning: History = { standing: [], times: {}, written: -1, closed: -1, updates: [], finals: [] }
 
 function next(before: History, visit: Taken, rests: Rests, fold: Fold): History {
   const { gap, grace, retention } = rests
-  const time = Math.max(before.time, visit.at)
+  const { input = 0 } = visit
+  const time = Math.max(before.times[input] ?? -1, visit.at)
+  const times = { ...before.times, [input]: time }
   const own = before.standing.filter(each => each.key === visit.key)
   const mine = cut([...own, visit], gap).find(each => each.includes(visit))!
   const others = before.standing.filter(each => !mine.includes(each))
   const start = startOf(mine)
   const end = endOf(mine)
   const close = time - gap - grace
-  if (end < close) return finished({ ...before, time, updates: [], finals: [] }, close, rests, fold)
+  if (end < close) return finished({ ...before, times, updates: [], finals: [] }, close, rests, fold)
   const value = resultOf(mine, gap, fold)
   const written = Math.max(before.written, end)
   const { key } = visit
@@ -84,7 +89,7 @@ function next(before: History, visit: Taken, rests: Rests, fold: Fold): History 
   const kept = value === null ? others : [...others, ...mine]
   const after = {
     standing: seen(kept, written - retention, gap),
-    time,
+    times,
     written,
     closed: before.closed,
     updates: [...(grown ? gone : []), { key, start, end, value, old: null }],

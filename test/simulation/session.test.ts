@@ -121,6 +121,6 @@ it('sessions equal their recomputation, however often the application ends on th
       const sums = got.filter(({ topic }) => topic === 'visits-per-key')
       expect(sums.map(({ key, value }) => [text.decode(key!), int64.decode(value!)])).toEqual(perKey(updatesOf(seen, short, counted)))
     }),
-    { numRuns: 60, interruptAfterTimeLimit: 5_000 },
+    { numRuns: 100, interruptAfterTimeLimit: 5_000 },
   )
 })
