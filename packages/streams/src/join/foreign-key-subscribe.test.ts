@@ -17,6 +17,7 @@ const inner: LeftSide<string, string, string> = {
   left: false,
   always: false,
   foreignKey,
+  onError: undefined,
   foreign: text,
   value: text,
   versioned: false,

@@ -1,3 +1,4 @@
+import type { OnError } from '../contract/node.ts'
 import type { Change, StreamRecord } from '../contract/record.ts'
 import type { Serde } from '../contract/serde.ts'
 import type { Emit, Task } from '../contract/task.ts'
@@ -24,6 +25,7 @@ export interface LeftSide<K, V, FK> {
   /** Every change gets an answer, whether its foreign key has a row or not; a left join's results need that. */
   readonly always: boolean
   readonly foreignKey: (value: V, key: K) => FK | null | undefined
+  readonly onError: OnError | undefined
   readonly foreign: Serde<FK>
   readonly value: Serde<V>
   /** Its table is ordered by time: an older version tells nobody. */
@@ -34,9 +36,9 @@ export interface LeftSide<K, V, FK> {
 export function subscribing<K, V, FK>(
   task: Task,
   out: Emit<StreamRecord<FK | null, Subscription<K>>>,
-  { name, left, always, foreignKey, foreign, value: valueSerde, versioned }: LeftSide<K, V, FK>,
+  { name, left, always, foreignKey, onError, foreign, value: valueSerde, versioned }: LeftSide<K, V, FK>,
 ): Emit<Change<K, V>> {
-  const fail = failed(task, name)
+  const fail = failed(task, name, onError)
   const hashOf = hasherOf(task, name, valueSerde)
   const { partition } = task
   const { delete: forget, deleteAndAnswer, answer, answerIfFound } = instruction

@@ -65,6 +65,17 @@ export function keepsForeignKeyJoins(label: string, joined: Joined): void {
     expect([...draw(again).stores.keys()].sort()).toEqual(['clients', 'fk', 'fk-subscription-store', 'fk2-subscription-store', 'parcels'])
   })
 
+  it('keeps a history of its result if it is told', () => {
+    const versioned = joined(parcels(), 'fk', clients, { store: 'rows', historyRetention: 100 })
+    expect(versioned.node).toMatchObject({ versioned: true, stores: [{ name: 'rows', kind: 'versioned' }] })
+  })
+
+  it('writes dead letters of either function', () => {
+    const drawn = joined(parcels(), 'fk', clients, { onError: { deadLetter: 'dead' } })
+    expect(draw(drawn).nodes.filter(node => node.deadLetters?.includes('dead'))).toHaveLength(2)
+    expect(draw(joined(parcels())).nodes.flatMap(node => node.deadLetters ?? [])).toEqual([])
+  })
+
   it('joins a table with itself', () => {
     const all = parcels()
     expect(draw(joined(all, 'fk', all)).subTopologies).toHaveLength(1)

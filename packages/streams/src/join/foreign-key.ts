@@ -1,17 +1,21 @@
 import type { Observable, OperatorFunction } from 'rxjs'
-import type { Node, RepartitionFacts } from '../contract/node.ts'
-import type { Change } from '../contract/record.ts'
+import type { Asked, Node, RepartitionFacts } from '../contract/node.ts'
+import type { Change, StreamRecord } from '../contract/record.ts'
 import type { Serde } from '../contract/serde.ts'
-import type { KeyValueStore, TableView } from '../contract/store.ts'
-import type { Emit, SinkSpec, StoreSpec } from '../contract/task.ts'
+import type { TableView } from '../contract/store.ts'
+import type { Emit, SinkSpec, Task } from '../contract/task.ts'
 import { RiachoError } from '../errors.ts'
+import { deadLettersOf, type ErrorOption } from '../plan/failure.ts'
 import { keyOf } from '../plan/keyed.ts'
 import { said } from '../plan/mixed.ts'
 import { checkName, makeNode } from '../plan/node.ts'
 import { json } from '../serde/json.ts'
 import { keyValueStore } from '../store/key-value.ts'
 import { subscriptionStore } from '../store/subscription.ts'
+import { versionedStore } from '../store/versioned.ts'
 import { isStream, Stream } from '../stream.ts'
+import { sourceRows } from '../table/source-rows.ts'
+import { versionedFacts, versionedRows } from '../table/versioned-rows.ts'
 import { type Answer, answerSerde, subscriptionSerde } from '../wire/foreign-key.ts'
 import { answering, telling } from './foreign-key-answer.ts'
 import { joining } from './foreign-key-result.ts'
@@ -19,9 +23,11 @@ import { subscribing } from './foreign-key-subscribe.ts'
 import { checkTable } from './table-side.ts'
 
 /** Options of a foreign-key join. */
-export interface ForeignKeyOptions<FK, R> {
-  /** Names a store of the result; without it the result is kept only if somebody downstream needs its rows. */
+export interface ForeignKeyOptions<FK, R> extends ErrorOption {
+  /** Keeps the results in a store of this name. Default: only if somebody needs them, in one named as the join. */
   readonly store?: string
+  /** Milliseconds of event time for which the result knows how its rows were, as of `table`. */
+  readonly historyRetention?: number
   /** Serde of the result, JSON unless said. */
   readonly value?: Serde<R>
   /** The partition of a foreign key's row in the right table's topic, where it is not that of murmur2 (Kafka Streams: `TableJoined`). */
@@ -34,7 +40,7 @@ export interface ForeignKeyJoin<K, V, FK, T, R> {
   readonly name: string
   readonly foreignKey: (value: V, key: K) => FK | null | undefined
   /** `row` is null only in a left join. */
-  readonly f: (value: V, row: T | null) => R | null
+  readonly f: (value: V, row: T | null, key: K) => R | null
   readonly options: ForeignKeyOptions<FK, R>
   readonly deletions?: 'always' | undefined
 }
@@ -102,6 +108,7 @@ function drawSubscriptions<K, V, FK, T, R>(
     left: leftJoin,
     always: leftJoin || deletions === 'always',
     foreignKey,
+    onError: options.onError,
     foreign: right.key,
     value: left.value,
     versioned: left.node.versioned === true,
@@ -115,6 +122,7 @@ function drawSubscriptions<K, V, FK, T, R>(
     partitioned: true,
     wishes: Object.freeze([{ of: 0, previous: 'always' as const }]),
     repartition: topic,
+    ...deadLettersOf(options.onError),
     open: (task, out) => [subscribing(task, out as Emit, side) as Emit],
   })
 }
@@ -153,9 +161,8 @@ function drawResult<K, V, FK, T, R>(
   { left }: Sides<K, V, FK, T>,
   answers: Node,
 ): Node {
-  const kept = options.store !== undefined
-  const spec: StoreSpec<KeyValueStore<K, R>> = keyValueStore(options.store ?? name, { key: left.key, value: options.value ?? json<R>() })
-  const side = { name, left: label === 'leftJoinForeignKey', f, value: left.value }
+  const side = { name, left: label === 'leftJoinForeignKey', f, onError: options.onError, value: left.value }
+  const { open, ...facts } = resultOf<K, R>(options.store ?? name, left.key, options)
   return makeNode({
     kind: 'join',
     label: name,
@@ -166,14 +173,31 @@ function drawResult<K, V, FK, T, R>(
     partitioned: true,
     keyed: true,
     wishes: Object.freeze([{ of: 0, view: true as const }]),
-    ...(kept
-      ? { table: 'kept' as const, stores: Object.freeze([spec]) }
-      : { table: 'lazy' as const, storesWhenKept: Object.freeze([spec]) }),
+    ...facts,
+    ...deadLettersOf(options.onError),
     open: (task, out, asked) => {
-      const rows = asked.view(0) as TableView<K, V>
-      const store = kept || asked.kept ? task.store(spec) : undefined
-      return [() => {}, joining(task, out as Emit, { ...side, rows, store, previous: asked.previous }) as Emit]
+      const results = open(task, out as Emit<Change<K, R>>, asked)
+      return [() => {}, joining(task, results, asked.view(0) as TableView<K, V>, side) as Emit]
     },
-    view: task => task.store(spec),
   })
+}
+
+type ResultFacts = Pick<Node, 'table' | 'stores' | 'storesWhenKept' | 'view' | 'versioned'>
+
+/** The result as a table like that of a topic: kept, kept if needed, or with a history. */
+function resultOf<K, R>(
+  store: string,
+  key: Serde<K>,
+  { store: named, value = json<R>(), historyRetention }: ForeignKeyOptions<never, R>,
+): ResultFacts & { readonly open: (task: Task, out: Emit<Change<K, R>>, asked: Asked) => Emit<StreamRecord<K, R | null>> } {
+  if (historyRetention !== undefined) {
+    const spec = versionedStore<K, R>(store, { key, value, historyRetention })
+    return { ...versionedFacts(spec), open: (task, out, asked) => versionedRows(task, out, asked, task.store(spec)) }
+  }
+  const spec = keyValueStore<K, R>(store, { key, value })
+  return {
+    ...(named === undefined ? { table: 'lazy', storesWhenKept: Object.freeze([spec]) } : { table: 'kept', stores: Object.freeze([spec]) }),
+    view: task => task.store(spec),
+    open: (task, out, asked) => sourceRows(task, out, asked, named !== undefined || asked.kept ? task.store(spec) : undefined),
+  }
 }

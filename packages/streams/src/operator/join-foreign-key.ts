@@ -25,14 +25,14 @@ export function joinForeignKey<K, V, FK, T, R>(
   name: string,
   right: Observable<Change<FK, T>>,
   foreignKey: (value: V, key: K) => NoInfer<FK> | null | undefined,
-  f: (value: V, row: T) => R | null,
+  f: (value: V, row: T, key: K) => R | null,
   options: ForeignKeyOptions<NoInfer<FK>, NoInfer<R>> & { readonly deletions?: 'always' } = {},
 ): OperatorFunction<Change<K, V>, Change<K, R>> {
   return joinByForeignKey<K, V, FK, T, R>(right, {
     label: 'joinForeignKey',
     name,
     foreignKey,
-    f: f as (value: V, row: T | null) => R | null,
+    f: f as (value: V, row: T | null, key: K) => R | null,
     options,
     deletions: options.deletions,
   })

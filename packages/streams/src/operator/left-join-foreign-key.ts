@@ -20,7 +20,7 @@ export function leftJoinForeignKey<K, V, FK, T, R>(
   name: string,
   right: Observable<Change<FK, T>>,
   foreignKey: (value: V, key: K) => NoInfer<FK> | null | undefined,
-  f: (value: V, row: T | null) => R | null,
+  f: (value: V, row: T | null, key: K) => R | null,
   options: ForeignKeyOptions<NoInfer<FK>, NoInfer<R>> = {},
 ): OperatorFunction<Change<K, V>, Change<K, R>> {
   return joinByForeignKey<K, V, FK, T, R>(right, { label: 'leftJoinForeignKey', name, foreignKey, f, options })
