@@ -350,6 +350,14 @@ const cases: Readonly<Record<string, Case>> = {
   'rx that changes the key': onStream(rx(rxMap(record => ({ ...record, key: 'other' })))),
   selectKey: onStream(selectKey(n => String(n % 3))),
   'selectKey to null': onStream(selectKey(n => (n > 2 ? null : 'k'))),
+  suppress: onTable(pipe(streams.suppress('s', { until: 'timeLimit', limit: 20 }), toStream())),
+  'suppress early': onTable(pipe(streams.suppress('s', { until: 'timeLimit', limit: 20, recordsMax: 1 }), toStream())),
+  'suppress until windows close': onStream(
+    pipe(count('n', { window }), streams.suppress('s', { until: 'windowCloses', grace: 5 }), toStream()),
+  ),
+  'suppress that stops': onTable(
+    pipe(streams.suppress('s', { until: 'timeLimit', limit: 50, recordsMax: 1, whenFull: 'stop' }), toStream()),
+  ),
   tap: onStream(tap(() => {})),
   toStream: onTable(toStream()),
   triage: onStream(triage(sign, { plus: mapValues(n => `+${n}`), minus: filter(() => true) })),
