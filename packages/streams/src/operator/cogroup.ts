@@ -14,19 +14,26 @@ import { checkMerge } from '../window/session-aggregation.ts'
 import type { AlignedWindows, SessionWindows, SlidingWindows, Windows } from '../window/windows.ts'
 import type { AggregateOptions } from './aggregate.ts'
 
-/** How the records of one input go into the result. */
-type Add<K, V, R> = (value: V, sum: R, record: StreamRecord<K, V>) => R | null
+/** How the records of one input go into the result. `A` is `V` without the nulls that are dropped before. */
+type Add<K, V, R, A> = (value: A, sum: R, record: StreamRecord<K, V>) => R | null
 /** One input in a plan: its stream, and how its records are added. */
-export type CogroupStream<K, V, R> = readonly [stream: KStream<K, V>, add: Add<K, V, R>]
-/** One input that is a plain Observable. */
-export type CogroupObservable<K, V, R> = readonly [records: Observable<StreamRecord<K, V>>, add: Add<K, V, R>]
-type Streams<K, V, Vs extends readonly unknown[], R> = readonly [
-  first: CogroupStream<K, V, R>,
-  ...others: { readonly [I in keyof Vs]: CogroupStream<K, Vs[I], R> },
+export type CogroupStream<K, V, R, A = V> = readonly [stream: KStream<K, V>, add: Add<K, V, R, A>]
+type CogroupObservable<K, V, R, A = V> = readonly [records: Observable<StreamRecord<K, V>>, add: Add<K, V, R, A>]
+
+/** Inputs, each with values of a type of its own: the first says the type of the keys. */
+type Many = readonly unknown[]
+type Streams<K, V, Vs extends Many, R> = readonly [CogroupStream<K, V, R>, ...{ readonly [I in keyof Vs]: CogroupStream<K, Vs[I], R> }]
+type StreamsOfSome<K, V, Vs extends Many, R> = readonly [
+  CogroupStream<K, V, R, NonNullable<V>>,
+  ...{ readonly [I in keyof Vs]: CogroupStream<K, Vs[I], R, NonNullable<Vs[I]>> },
 ]
-type Observables<K, V, Vs extends readonly unknown[], R> = readonly [
-  first: CogroupObservable<K, V, R>,
-  ...others: { readonly [I in keyof Vs]: CogroupObservable<K, Vs[I], R> },
+type Observables<K, V, Vs extends Many, R> = readonly [
+  CogroupObservable<K, V, R>,
+  ...{ readonly [I in keyof Vs]: CogroupObservable<K, Vs[I], R> },
+]
+type ObservablesOfSome<K, V, Vs extends Many, R> = readonly [
+  CogroupObservable<K, V, R, NonNullable<V>>,
+  ...{ readonly [I in keyof Vs]: CogroupObservable<K, Vs[I], R, NonNullable<Vs[I]>> },
 ]
 
 /** Options of a cogroup in windows; sessions need `merge`, which makes one result of two. */
@@ -48,28 +55,28 @@ export type CogroupWindowOptions<K, R> = AggregateOptions<R> &
  *   [refunds, (refund, sum) => sum - refund.cents],
  * ]).pipe(toStream())
  */
-export function cogroup<K, R, V, Vs extends readonly unknown[]>(
+export function cogroup<K, R, V, Vs extends Many>(
   name: string,
   init: () => R | null,
   inputs: Streams<K, V, Vs, R>,
   options: CogroupWindowOptions<K, R>,
 ): KTable<Windowed<K>, R>
-export function cogroup<K, R, V, Vs extends readonly unknown[]>(
+export function cogroup<K, R, V, Vs extends Many>(
   name: string,
   init: () => R | null,
-  inputs: Streams<K, V, Vs, R>,
+  inputs: StreamsOfSome<K, V, Vs, R>,
   options?: AggregateOptions<R>,
 ): KTable<K, R>
-export function cogroup<K, R, V, Vs extends readonly unknown[]>(
+export function cogroup<K, R, V, Vs extends Many>(
   name: string,
   init: () => R | null,
   inputs: Observables<K, V, Vs, R>,
   options: CogroupWindowOptions<K, R>,
 ): Observable<Change<Windowed<K>, R>>
-export function cogroup<K, R, V, Vs extends readonly unknown[]>(
+export function cogroup<K, R, V, Vs extends Many>(
   name: string,
   init: () => R | null,
-  inputs: Observables<K, V, Vs, R>,
+  inputs: ObservablesOfSome<K, V, Vs, R>,
   options?: AggregateOptions<R>,
 ): Observable<Change<K, R>>
 export function cogroup<K, R>(
