@@ -181,3 +181,44 @@ function append(segment: Segment, from: number, end: number, value: string | nul
   segment.versions = [{ at: from, value }, ...gap, ...(degenerate(segment) ? [] : segment.versions)]
   segment.end = end
 }
+
+/** A change that a table with a history hands on. */
+export interface Told {
+  readonly key: string
+  readonly value: string | null
+  readonly at: number
+  /** The latest row before it. */
+  readonly previous: string | null
+  readonly latest: boolean
+}
+
+/** What a table with a history hands on (KIP-914): all that it takes. */
+export function changes(puts: readonly Put[], retention: number): Told[] {
+  const store = new SegmentedStore(retention, 5)
+  return puts.flatMap(put => {
+    const previous = store.latest(put.key)?.value ?? null
+    const outcome = store.put(put)
+    return outcome === 'expired' ? [] : [{ ...put, previous, latest: outcome === 'latest' }]
+  })
+}
+
+/** A record of the table's topic, or of the stream that meets its rows. */
+export interface Given {
+  readonly table: boolean
+  readonly key: string | null
+  readonly value: string | null
+  readonly at: number
+}
+
+/** What records with a value meet: the row of their key as of their time, as the table is when they come. */
+export function meetings(input: readonly Given[], retention: number): { readonly met: Given; readonly row: string | null }[] {
+  const store = new SegmentedStore(retention, 5)
+  return input.flatMap(given => {
+    const { table, key, value, at } = given
+    if (table) {
+      if (key !== null) store.put({ key, value, at })
+      return []
+    }
+    return value === null ? [] : [{ met: given, row: key === null ? null : (store.asOf(key, at)?.value ?? null) }]
+  })
+}
