@@ -50,9 +50,9 @@ export type CogroupWindowOptions<K, R> = AggregateOptions<R> &
  * inputs' keys have no serde or different ones.
  *
  * @example
- * cogroup('spent-per-client', () => 0, [
- *   [orders, (order, sum) => sum + order.cents],
- *   [refunds, (refund, sum) => sum - refund.cents],
+ * cogroup('cents-owed', () => 0, [
+ *   [orders, (order, owed) => owed + order.cents],
+ *   [payments, (payment, owed) => owed - payment.cents],
  * ]).pipe(toStream())
  */
 export function cogroup<K, R, V, Vs extends Many>(

@@ -4,7 +4,7 @@ const chunkBits = 10
 const chunkSize = 1 << chunkBits
 const chunkMask = chunkSize - 1
 /** Most stretches of time in which the sessions of a store lie. */
-const stretchesMax = 4096
+export const stretchesMax = 4096
 const none = -1
 
 /** The columns of some slots. Links are slots, or -1. */

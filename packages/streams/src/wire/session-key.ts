@@ -11,7 +11,7 @@ export const sessionTail = 16
  * the session.
  *
  * @example
- * visits.pipe(count('pages-per-visit', { window: session(minutes(30), { grace: 0 }) }), toStream(), to('visits', { key: sessionKey(text) }))
+ * visits.pipe(count('pages-per-visit', { window: session(minutes(30), { grace: 0 }) }), toStream(), to('visit-sizes', { key: sessionKey(text) }))
  */
 export function sessionKey<K>(inner: Serde<K>): Serde<Windowed<K>> & { readonly inner: Serde<K> } {
   const scratch = new SessionScratchKey()
