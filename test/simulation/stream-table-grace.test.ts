@@ -1,4 +1,6 @@
-import { filterTable, join, leftJoin, table, text, to, topic, topology } from '@riacho/streams'
+import { filterTable, join, leftJoin, process, table, text, to, topic, topology } from '@riacho/streams'
+import { readDeadLetter } from '@riacho/streams/engine'
+import { testDriver } from '@riacho/testing'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { type Met, waitedMeetings } from '../oracle/stream-table-grace.ts'
@@ -60,4 +62,36 @@ it('joins that wait for their table equal their recomputation, however often the
     }),
     { numRuns: 80, interruptAfterTimeLimit: 4_000 },
   )
+})
+
+it('says where a record that waited came from, in its dead letters and to processors after it', async () => {
+  const refusing = (value: string, row: Value): string => {
+    if (value === 'bad') throw new RangeError('bad')
+    return shown(value, row)
+  }
+  const joined = source.pipe(
+    leftJoin(rows, refusing, { grace, name: 'left', onError: { deadLetter: 'dead' } }),
+    process<string, string, string, string>('where', context => record => {
+      const { topic, offset } = context.position()!
+      context.forward({ ...record, value: `${topic} ${offset}` })
+    }),
+    to('out', { key: text, value: text }),
+  )
+  const driver = await testDriver(topology('waiting', joined))
+  const put = (value: string, timestamp: number) =>
+    driver.pipe('in', { key: Buffer.from('k'), value: Buffer.from(value), timestamp, headers: [['h', Buffer.from('x')]] })
+  await put('good', 0)
+  await put('bad', 1)
+  await put('last', 50)
+  const sent = driver.sent()
+  expect(sent.filter(({ topic }) => topic === 'out').map(({ value }) => Buffer.from(value!).toString())).toEqual(['in 0'])
+  const [letter] = sent.filter(({ topic }) => topic === 'dead')
+  expect([letter!.key, letter!.value].map(bytes => Buffer.from(bytes!).toString())).toEqual(['k', 'bad'])
+  expect(readDeadLetter(letter!.key, letter!.value, letter!.headers)).toMatchObject({
+    topic: 'in',
+    partition: 0,
+    offset: 1,
+    node: 'leftJoin',
+  })
+  await driver.close()
 })
