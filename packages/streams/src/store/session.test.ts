@@ -24,8 +24,8 @@ type Step = Write | { readonly do: 'committed' | 'rollback' | 'restart' }
 const write = fc.record({
   do: fc.constantFrom('put' as const, 'put' as const, 'remove' as const),
   key: fc.nat(unevenKeys.length - 1),
-  end: fc.nat(60),
-  length: fc.nat(5),
+  end: fc.nat(11).map(n => n * 5),
+  length: fc.nat(2),
   value: fc.option(fc.nat(99)),
 })
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -51,6 +51,10 @@ function shown(all: readonly Write[], retention: number): readonly Shown[] {
     .sort((a, b) => a[2] - b[2] || Buffer.compare(bytes(a[0]), bytes(b[0])) || b[1] - a[1])
 }
 
+/** Whoever removes a session has found it: after a restart its deletion stands for it, with its end. */
+const canRemove = (all: readonly Write[], { key, end, length }: Write): boolean =>
+  all.some(each => each.do === 'put' && each.key === key && each.end === end && startOf(each) === Math.max(0, end - length))
+
 function apply({ store }: Opened, step: Write, timestamp: number): boolean | undefined {
   const at = [unevenKeys[step.key]!, startOf(step), step.end] as const
   if (step.do === 'put') return store.put(...at, step.value, timestamp)
@@ -68,10 +72,8 @@ function compare({ store }: Opened, rows: readonly Shown[]): void {
     expect(store.fetch(key).map(({ start, end, value }) => [key, start, end, value])).toEqual(own)
     const near = own.filter(([, start, end]) => end >= 20 && start <= 30)
     expect(store.findSessions(key, 20, 30).map(({ start, end }) => [start, end])).toEqual(near.map(row => [row[1], row[2]]))
-    for (const [, start, end, value] of own) {
-      expect([store.fetchSession(key, start, end), store.fetchSession(key, start - 1, end)]).toContain(value)
-      expect(store.fetchSession(key, start, end)).toBe(value)
-    }
+    for (const [, start, end, value] of own) expect(store.fetchSession(key, start, end)).toBe(value)
+    expect(store.fetchSession(key, 100, 100)).toBeUndefined()
   }
 }
 
@@ -82,6 +84,7 @@ it.each([30, 20_000])('keeps, deletes, expires, commits, puts back and restores 
       let all: Write[] = []
       let committed = 0
       steps.forEach((step, timestamp) => {
+        if (step.do === 'remove' && !canRemove(all, step)) return
         if (step.do === 'put' || step.do === 'remove') {
           const kept = step.end > Math.max(timeOf(all), step.end) - retention
           expect(apply(opened, step, timestamp)).toBe(step.do === 'put' ? kept : undefined)
