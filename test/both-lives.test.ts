@@ -26,6 +26,7 @@ import {
   mapTable,
   mapValues,
   merge,
+  type ProcessContext,
   pairwise,
   persist,
   process,
@@ -327,6 +328,10 @@ const cases: Readonly<Record<string, Case>> = {
   merge: onStream(source => merge(source.pipe(filter(n => n > 2)), source.pipe(filter(n => n <= 2)))),
   persist: onStream(persist(sink)),
   process: onStream(process<string, number, unknown, unknown>('p', unseen, { stores: [seen] })),
+  processValues: onStream(streams.processValues('p', numbering, { stores: [seen] })),
+  'processValues that changes the key': onStream(
+    streams.processValues<string, number, number>('p', context => record => context.forward({ ...record, key: 'other' })),
+  ),
   'process that ticks': onStream(process<string, number, unknown, unknown>('p', ticking)),
   reduce: onStream(pipe(reduce('r', sum), toStream())),
   'reduce in windows': onStream(pipe(reduce('r', sum, { window }), toStream())),
@@ -381,6 +386,16 @@ function unseen(context: Parameters<Parameters<typeof process<string, number, un
   }
 }
 
+function numbering(context: ProcessContext<string, number>) {
+  const store = context.store(seen)
+  return (record: In): void => {
+    if (record.key === null) return
+    const n = (store.get(record.key)?.value ?? 0) + 1
+    store.put(record.key, n, record.timestamp)
+    context.forward({ ...record, value: n })
+  }
+}
+
 function ticking(context: Parameters<Parameters<typeof process<string, number, unknown, unknown>>[1]>[0]) {
   context.schedule(10, 'stream', time => context.forward({ key: 'tick', value: context.streamTime, timestamp: time, headers: [] }))
   return (record: In): void => context.forward(record)
@@ -420,6 +435,10 @@ const planOnly: Readonly<Record<string, readonly [refusal: string, attempt: () =
   ],
   joinForeignKey: ['RIACHO_PLAN_ONLY', () => rowsOfNone.pipe(streams.joinForeignKey('j', rowsOfNone, String, String))],
   leftJoinForeignKey: ['RIACHO_PLAN_ONLY', () => rowsOfNone.pipe(streams.leftJoinForeignKey('j', rowsOfNone, String, String))],
+  processInto: [
+    'RIACHO_PLAN_ONLY',
+    () => streams.processInto(input as unknown as KStream<string, number>, 'p', () => () => {}, { outputs: { out: {} } }),
+  ],
   to: ['RIACHO_PLAN_ONLY', () => input.pipe(to('out'))],
   'a dead letter': ['RIACHO_DEAD_LETTER', () => ending(mapValues(n => positive(-n), dead))],
   'a dead letter of asynchronous work': ['RIACHO_DEAD_LETTER', () => ending(mapAsync(async n => positive(-n), dead))],

@@ -67,9 +67,8 @@ const recentInWindow: MakeProcessor = ({ context, params, windows }) => {
   return record => {
     if (record.key === null) return
     store.put(record.key, record.timestamp, record.value, record.timestamp)
-    const from = Math.max(0, record.timestamp - Number(params.backMs))
-    const rows = [...store.entries()].filter(([key, start]) => key === record.key && start >= from && start <= record.timestamp)
-    context.forward({ ...record, value: rows.map(([, start, row]) => `${show(row.value)}@${start}`).join('+') })
+    const rows = store.fetch(record.key, Math.max(0, record.timestamp - Number(params.backMs)), record.timestamp)
+    context.forward({ ...record, value: Array.from(rows, ([start, row]) => `${show(row.value)}@${start}`).join('+') })
   }
 }
 
@@ -101,18 +100,17 @@ const lazySchedule: MakeProcessor = bench => {
   }
 }
 
-const inBytes = (a: Datum, b: Datum): number => Buffer.compare(Buffer.from(show(a)), Buffer.from(show(b)))
+type Entries = Iterable<readonly [Some, unknown]>
 
 const storeScan: MakeProcessor = ({ context, params, keyValue }) => {
   const store = keyValue()
-  const listed = (keys: readonly Datum[]): string => keys.map(key => `${show(key)},`).join('')
+  const listed = (rows: Entries): string => Array.from(rows, ([key]) => `${show(key)},`).join('')
   return record => {
     if (record.key === null) return
     store.put(record.key, record.value, record.timestamp)
-    const keys = [...store.entries()].map(([key]) => key)
-    const between = keys.filter(key => inBytes(params.lo ?? '', key) <= 0 && inBytes(key, params.hi ?? '') <= 0)
-    const prefixed = keys.filter(key => show(key).startsWith(show(params.prefix)))
-    context.forward({ ...record, value: `${listed(between)}|${listed(keys.toReversed())}|${listed(prefixed)}` })
+    const between = listed(store.range(params.lo ?? null, params.hi ?? null))
+    const prefixed = listed(store.prefix(Buffer.from(show(params.prefix))))
+    context.forward({ ...record, value: `${between}|${listed(store.reverseEntries())}|${prefixed}` })
   }
 }
 

@@ -22,6 +22,8 @@ export const codes = {
   RIACHO_ENCODE: 'a value that its serde refuses',
   RIACHO_TIMESTAMP: 'a record without a valid timestamp',
   RIACHO_PROCESSING: 'a function of the user threw',
+  RIACHO_PROMISE: 'a function that answers at once answered with a promise',
+  RIACHO_FIXED_KEY: 'a processor of values forwarded another key',
   RIACHO_ASYNC: 'asynchronous work failed after its last try',
   RIACHO_ASYNC_LIMIT: 'asynchronous work took longer than it may',
   RIACHO_DEAD_LETTER: 'a dead letter that nobody takes',

@@ -133,6 +133,11 @@ export interface Node {
   readonly deltas?: boolean
   /** A late record matters here: window, join, stream-time punctuation. */
   readonly timed?: boolean
+  /**
+   * What it does to a record, for who rewrites plans: 'passes' hands it on as it is or not at all, so that data may as well be moved before it; 'rekeys' gives it another
+   * key. Undefined: something else.
+   */
+  readonly effect?: 'passes' | 'rekeys'
   /** Looks at keys and times only: where nobody else reads a value that needs no check, it is not decoded. */
   readonly ignoresValue?: boolean
   /** A left or outer join: takes records without a key. */

@@ -28,7 +28,7 @@ export function looked(end: Stream<unknown>, rows: Readonly<Record<string, unkno
     position: () => ({ topic: 'orders', partition: 0, offset: 7 }),
     now: () => 0,
   }
-  const [input] = end.node.open(task as unknown as Task, record => out.push(record as StreamRecord<unknown, unknown>), undefined as never)
+  const [input] = end.node.open(task as unknown as Task, record => out.push(record as StreamRecord<unknown, unknown>), {} as never)
   for (const record of records) (input as Emit)(record)
   return { out, dropped, letters }
 }

@@ -3,6 +3,7 @@ import type { Emit, Task } from '../contract/task.ts'
 import { RiachoError } from '../errors.ts'
 import { deadLettersOf, type ErrorOption, failed } from '../plan/failure.ts'
 import { makeNode } from '../plan/node.ts'
+import { refusePromise } from '../plan/promise.ts'
 import { isStream, type KStream, Stream } from '../stream.ts'
 
 type Predicate<K, V> = (value: V, record: StreamRecord<K, V>) => boolean
@@ -31,8 +32,12 @@ export function branch<K, V, const B extends Readonly<Record<string, Predicate<K
     throw new RiachoError('RIACHO_PLAN_ONLY', 'branch exists in plans only: use triage, or partition of rxjs, on a plain Observable')
   if ('rest' in branches) throw new RiachoError('RIACHO_NAME', "branch: 'rest' is the name of what no branch takes; choose another")
   const names = Object.keys(branches)
-  const by = (record: StreamRecord<K, V>): string => {
-    for (const name of names) if (branches[name]!(record.value, record)) return name
+  const by = (record: StreamRecord<K, V>, task: Task): string => {
+    for (const name of names) {
+      const taken = branches[name]!(record.value, record)
+      if (taken !== true && taken !== false) refusePromise(task, `branch:${name}`, taken)
+      if (taken) return name
+    }
     return 'rest'
   }
   return ports('branch', stream, [...names, 'rest'], by, options) as Branches<K, V, B>
@@ -52,6 +57,7 @@ export function ports<K, V>(
     kind: 'step',
     label,
     parents: Object.freeze([parent]),
+    effect: 'passes',
     ...facts,
     ...deadLettersOf(options.onError),
     open: (task, out) => {
@@ -61,6 +67,8 @@ export function ports<K, V>(
         try {
           name = by(record, task)
         } catch (thrown) {
+          // Nothing about this record: no record could be split.
+          if (thrown instanceof RiachoError && thrown.code === 'RIACHO_PROMISE') throw thrown
           return fail(thrown)
         }
         if (name !== undefined) out(record, name)
@@ -75,6 +83,7 @@ export function ports<K, V>(
         kind: 'step',
         label: `${label}:${name}`,
         port: name,
+        effect: 'passes',
         parents: Object.freeze([split]),
         ...facts,
         open: (_task, out) => [out],

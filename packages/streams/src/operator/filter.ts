@@ -2,6 +2,7 @@ import type { OperatorFunction } from 'rxjs'
 import type { StreamRecord } from '../contract/record.ts'
 import { deadLettersOf, type ErrorOption, failed } from '../plan/failure.ts'
 import { operator, passing } from '../plan/operator.ts'
+import { refusePromise } from '../plan/promise.ts'
 
 /**
  * Keeps the records for which `predicate` is true.
@@ -32,7 +33,7 @@ export function keepWhere<K, V>(
   options: ErrorOption,
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, V>> {
   return operator(
-    parent => ({ ...passing(label)(parent), ...deadLettersOf(options.onError) }),
+    parent => ({ ...passing(label)(parent), effect: 'passes', ...deadLettersOf(options.onError) }),
     (task, out) => {
       const fail = failed(task, label, options.onError)
       return record => {
@@ -42,6 +43,7 @@ export function keepWhere<K, V>(
         } catch (thrown) {
           return fail(thrown)
         }
+        if (keep !== true && keep !== false) refusePromise(task, label, keep)
         // A predicate over JSON answers undefined where a field is missing: as in rxjs, that is no.
         if (Boolean(keep) === wanted) out(record)
       }

@@ -2,6 +2,7 @@ import type { OperatorFunction } from 'rxjs'
 import type { StreamRecord } from '../contract/record.ts'
 import { deadLettersOf, type ErrorOption, failed } from '../plan/failure.ts'
 import { operator, revaluing } from '../plan/operator.ts'
+import { lookForPromise } from '../plan/promise.ts'
 
 /**
  * Makes any number of values of each value; key, time and headers stay.
@@ -15,8 +16,9 @@ export function flatMapValues<K, V, R>(
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, R>> {
   return operator(
     parent => ({ ...revaluing('flatMapValues')(parent), ...deadLettersOf(options.onError) }),
-    (task, out) => {
+    (task, out, { strict }) => {
       const fail = failed(task, 'flatMapValues', options.onError)
+      let looks = true
       return record => {
         let values: readonly R[]
         try {
@@ -25,6 +27,7 @@ export function flatMapValues<K, V, R>(
         } catch (thrown) {
           return fail(thrown)
         }
+        if (looks) looks = lookForPromise(task, 'flatMapValues', values[0], strict)
         for (const value of values) out({ key: record.key, value, timestamp: record.timestamp, headers: record.headers })
       }
     },

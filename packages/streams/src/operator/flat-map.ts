@@ -15,7 +15,7 @@ export function flatMap<K, V, K2, R>(
   options: MadeSerdes<K2, R> = {},
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K2, R>> {
   return operator(
-    () => ({ kind: 'step', label: 'flatMap', key: options.key, value: options.value, ...deadLettersOf(options.onError) }),
+    () => ({ kind: 'step', label: 'flatMap', effect: 'rekeys', key: options.key, value: options.value, ...deadLettersOf(options.onError) }),
     (task, out) => {
       const fail = failed(task, 'flatMap', options.onError)
       return record => {

@@ -2,6 +2,7 @@ import type { OperatorFunction } from 'rxjs'
 import type { StreamRecord } from '../contract/record.ts'
 import { deadLettersOf, type ErrorOption, failed } from '../plan/failure.ts'
 import { operator, revaluing } from '../plan/operator.ts'
+import { lookForPromise } from '../plan/promise.ts'
 
 /**
  * Makes a new value of each value; key, time and headers stay.
@@ -15,8 +16,9 @@ export function mapValues<K, V, R>(
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, R>> {
   return operator(
     parent => ({ ...revaluing('mapValues')(parent), ...deadLettersOf(options.onError) }),
-    (task, out) => {
+    (task, out, { strict }) => {
       const fail = failed(task, 'mapValues', options.onError)
+      let looks = true
       return record => {
         let value: R
         try {
@@ -24,6 +26,7 @@ export function mapValues<K, V, R>(
         } catch (thrown) {
           return fail(thrown)
         }
+        if (looks) looks = lookForPromise(task, 'mapValues', value, strict)
         out({ key: record.key, value, timestamp: record.timestamp, headers: record.headers })
       }
     },

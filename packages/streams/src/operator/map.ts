@@ -3,6 +3,7 @@ import type { StreamRecord } from '../contract/record.ts'
 import type { Serde } from '../contract/serde.ts'
 import { deadLettersOf, type ErrorOption, failed } from '../plan/failure.ts'
 import { operator } from '../plan/operator.ts'
+import { lookForPromise } from '../plan/promise.ts'
 
 /** Serdes of what an operator makes: needed where it next meets a topic or a store. */
 export interface MadeSerdes<K, V> extends ErrorOption {
@@ -21,9 +22,10 @@ export function map<K, V, K2, R>(
   options: MadeSerdes<K2, R> = {},
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K2, R>> {
   return operator(
-    () => ({ kind: 'step', label: 'map', key: options.key, value: options.value, ...deadLettersOf(options.onError) }),
-    (task, out) => {
+    () => ({ kind: 'step', label: 'map', effect: 'rekeys', key: options.key, value: options.value, ...deadLettersOf(options.onError) }),
+    (task, out, { strict }) => {
       const fail = failed(task, 'map', options.onError)
+      let looks = true
       return record => {
         let made: readonly [K2, R]
         try {
@@ -31,6 +33,7 @@ export function map<K, V, K2, R>(
         } catch (thrown) {
           return fail(thrown)
         }
+        if (looks) looks = lookForPromise(task, 'map', made, strict)
         out({ key: made[0], value: made[1], timestamp: record.timestamp, headers: record.headers })
       }
     },

@@ -1,9 +1,12 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { unasked } from '../async/fake-task.fixture.ts'
+import type { OnError } from '../contract/node.ts'
 import type { StreamRecord } from '../contract/record.ts'
+import { looked } from '../join/lookup.fixture.ts'
 import { int64 } from '../serde/numbers.ts'
 import { text } from '../serde/text.ts'
 import { keyValueStore } from '../store/key-value.ts'
+import { globalTable } from './global-table.ts'
 import { mapValues } from './map-values.ts'
 import { cents, draw, keepsPolicies, type Order, order, orders, run } from './orders.fixture.ts'
 import { process } from './process.ts'
@@ -86,22 +89,90 @@ it('guards its own code only, not what comes after it', async () => {
   expect(() => input!(order(1))).toThrow('after')
 })
 
-it('names itself when a punctuator throws', async () => {
-  const ticking = process<string, Order, string, Order>(
-    'ticking',
-    context => {
-      context.schedule(1, 'stream', () => {
-        throw new Error('tick')
-      })
-      return context.forward
-    },
-    { onError: 'skip' },
-  )
-  await expect(run(ticking, [order(1)])).rejects.toMatchObject({
-    code: 'RIACHO_PROCESSING',
-    place: { node: 'ticking' },
-    cause: { message: 'tick' },
+describe('a punctuator that throws', () => {
+  const ticking = (onError: OnError) =>
+    process<string, Order, string, Order>(
+      'ticking',
+      context => {
+        context.schedule(1, 'stream', () => {
+          throw new Error('tick')
+        })
+        return context.forward
+      },
+      { onError },
+    )
+
+  it("stops the task with 'fail', and names the processor", async () => {
+    await expect(run(ticking('fail'), [order(1)])).rejects.toMatchObject({
+      code: 'RIACHO_PROCESSING',
+      place: { node: 'ticking' },
+      cause: { message: 'tick' },
+    })
   })
+
+  it("is called again with 'skip', and can become a dead letter", async () => {
+    expect(await run(ticking('skip'), [order(1, 'a', 0), order(2, 'a', 1)])).toHaveLength(2)
+    await expect(run(ticking({ deadLetter: 'dead' }), [order(1)])).rejects.toMatchObject({ code: 'RIACHO_DEAD_LETTER' })
+  })
+})
+
+describe('schedule', () => {
+  const scheduling = (interval: number, anchor?: number) =>
+    process<string, Order, string, Order>('scheduling', context => {
+      context.schedule(interval, 'wall', () => {}, anchor)()
+      return context.forward
+    })
+
+  it.each([[0], [-1], [1.5], [Number.NaN], [Number.POSITIVE_INFINITY]])('refuses the interval %s', async interval => {
+    await expect(run(scheduling(interval), [order(1)])).rejects.toMatchObject({
+      code: 'RIACHO_OPTION',
+      message: expect.stringMatching(/'scheduling'.*interval/),
+    })
+  })
+
+  it.each([[-1], [0.5], [Number.NaN]])('refuses the anchor %s', async anchor => {
+    await expect(run(scheduling(5, anchor), [order(1)])).rejects.toMatchObject({
+      code: 'RIACHO_OPTION',
+      message: expect.stringMatching(/'scheduling'.*anchor/),
+    })
+  })
+
+  it('takes others', async () => {
+    expect(await run(scheduling(1, 0), [order(1)])).toHaveLength(1)
+  })
+})
+
+it('may keep stores that do not go by the key', () => {
+  const sampled = process<string, Order, string, Order>('sampled', context => context.forward, { stores: [seen], keyed: false })
+  const scattered = orders.pipe(
+    selectKey(order => order.client),
+    sampled,
+  )
+  expect([scattered.node.keyed, draw(scattered).stores.has('seen')]).toEqual([false, true])
+})
+
+it('reads the global tables that it names, and no others', async () => {
+  const prices = globalTable('prices', { key: text, value: text })
+  const priced = (globals: readonly (typeof prices)[]) =>
+    orders.pipe(
+      process<string, Order, string, string | undefined>(
+        'priced',
+        context => {
+          const rows = context.global(prices)
+          return record => context.forward({ ...record, value: rows.get(record.value.client)?.value })
+        },
+        { globals },
+      ),
+    )
+  expect(looked(priced([prices]), { a: 'dear' }, [order(1), order(2, 'b')]).out.map(({ value }) => value)).toEqual(['dear', undefined])
+  expect(() => looked(priced([]), {}, [order(1)])).toThrow(/RIACHO_OPTION.*'priced' uses 'prices'/)
+})
+
+it('answers at once', async () => {
+  const late = process<string, Order, string, Order>('late', () => async () => {
+    throw new Error('nobody hears this')
+  })
+  await expect(run(late, [order(1)])).rejects.toMatchObject({ code: 'RIACHO_PROMISE', message: expect.stringContaining('mapAsync') })
 })
 
 it('shares a store that two of them name', () => {

@@ -34,6 +34,6 @@ export function rekey<K, V, K2>(
       ...moving(name, options.key ?? text, options.value ?? parent.value, options.partitions, true),
       ...deadLettersOf(options.onError),
     }),
-    (task, out) => keyed(task, out, name, f, options),
+    (task, out, asked) => keyed(task, out, asked, name, f, options),
   )
 }

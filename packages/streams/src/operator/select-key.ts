@@ -1,9 +1,11 @@
 import type { OperatorFunction } from 'rxjs'
+import type { Asked } from '../contract/node.ts'
 import type { StreamRecord } from '../contract/record.ts'
 import type { Serde } from '../contract/serde.ts'
 import type { Emit, Task } from '../contract/task.ts'
 import { deadLettersOf, type ErrorOption, failed } from '../plan/failure.ts'
 import { operator } from '../plan/operator.ts'
+import { lookForPromise } from '../plan/promise.ts'
 import { text } from '../serde/text.ts'
 
 /**
@@ -28,11 +30,12 @@ export function selectKey<K, V, K2>(
     parent => ({
       kind: 'step',
       label: 'selectKey',
+      effect: 'rekeys',
       key: options.key ?? text,
       value: parent.value,
       ...deadLettersOf(options.onError),
     }),
-    (task, out) => keyed(task, out, 'selectKey', f, options),
+    (task, out, asked) => keyed(task, out, asked, 'selectKey', f, options),
   )
 }
 
@@ -40,11 +43,13 @@ export function selectKey<K, V, K2>(
 export function keyed<K, V, K2>(
   task: Task,
   out: Emit<StreamRecord<K2, V>>,
+  { strict }: Asked,
   label: string,
   f: (value: V, record: StreamRecord<K, V>) => K2,
   options: ErrorOption,
 ): Emit<StreamRecord<K, V>> {
   const fail = failed(task, label, options.onError)
+  let looks = true
   return record => {
     let key: K2
     try {
@@ -52,6 +57,7 @@ export function keyed<K, V, K2>(
     } catch (thrown) {
       return fail(thrown)
     }
+    if (looks) looks = lookForPromise(task, label, key, strict)
     out({ key, value: record.value, timestamp: record.timestamp, headers: record.headers })
   }
 }
