@@ -170,9 +170,11 @@ class MemorySuppressBuffer<K, V> implements SuppressBuffer<K, V> {
     }
     this.#dirty = []
     const now = this.#now()
-    for (const text of this.#logOrder.of(dirty.keys())) {
-      const place = dirty.get(text)!
-      const key = Buffer.from(text, 'latin1')
+    const texts = [...dirty.keys()]
+    const places = [...dirty.values()]
+    for (const at of this.#logOrder.of(texts)) {
+      const key = Buffer.from(texts[at]!, 'latin1')
+      const place = places[at]!
       if (place.waiting === undefined) this.#task.log(key, null, now)
       else this.#task.log(key, this.#encoded(place, place.waiting), now, logHeaders)
     }
