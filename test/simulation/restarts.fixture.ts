@@ -58,9 +58,13 @@ export async function played(plan: Topology, input: readonly Given[], restarts: 
   return stands.flat()
 }
 
+/** Turns after which one record has been worked off, topic after topic. */
+const turnsMax = 200
+
 async function settle(life: Life, restarts: Restarts): Promise<void> {
   let again = false
-  while (await life.take()) {
+  for (let turn = 0; await life.take(); turn++) {
+    if (turn > turnsMax) throw new Error(`something still moves after ${turnsMax} turns: does a record go round?`)
     if (restarts === 'each uncommitted' && !again) {
       again = true
       await life.cut()
