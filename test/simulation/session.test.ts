@@ -20,9 +20,9 @@ import { expect, it } from 'vitest'
 import { type Fold, type Rests, sessionSteps, type Told, type Visit } from '../oracle/session.ts'
 import { allRestarts, type Played, played } from './restarts.fixture.ts'
 
-const short: Rests = { gap: 4, grace: 6, retention: 10 }
-const long: Rests = { gap: 4, grace: 6, retention: 1000 }
-const windows = { short: session(4, { grace: 6 }), long: session(4, { grace: 6, retention: 1000 }) }
+const short: Rests = { gap: 6, grace: 3, retention: 9 }
+const long: Rests = { gap: 6, grace: 3, retention: 1000 }
+const windows = { short: session(short.gap, short), long: session(long.gap, long) }
 const atEnd = { emit: 'onClose', emitEvery: 0 } as const
 
 type Value = string | null
@@ -97,7 +97,7 @@ const shown = ({ topic, key, value, at }: Played) => {
 }
 
 const record = fc.record({
-  key: fc.oneof({ weight: 9, arbitrary: fc.constantFrom('a', 'b', 'é') }, { weight: 1, arbitrary: fc.constant(null) }),
+  key: fc.oneof({ weight: 9, arbitrary: fc.constantFrom('a', 'b') }, { weight: 1, arbitrary: fc.constant(null) }),
   value: fc.oneof({ weight: 9, arbitrary: fc.constantFrom('x', 'y', 'z') }, { weight: 1, arbitrary: fc.constant(null) }),
   at: fc.nat(24),
 })
