@@ -19,6 +19,8 @@ export interface JoinSideStore<K, V> extends Store {
   valueAt(i: number): V
   /** Logs a record. One without a value moves the store's time and is not kept; nor is one that is already expired, which is counted. */
   put(key: Canonical, value: V | null, time: number): void
+  /** Rows that are kept, those that expired since the last commit too. */
+  readonly size: number
   /** All visible rows, those of a key together. */
   entries(): IterableIterator<readonly [K, number, Row<V>]>
 }
@@ -68,6 +70,10 @@ class MemoryJoinSideStore<K, V> implements JoinSideStore<K, V> {
     return this.#rows.uncommitted
   }
 
+  get size(): number {
+    return this.#rows.size
+  }
+
   find(key: Canonical, from: number, to: number): number {
     return this.#rows.find(key, Math.max(from, this.#time - this.#options.retention + 1), to)
   }
@@ -103,7 +109,7 @@ class MemoryJoinSideStore<K, V> implements JoinSideStore<K, V> {
   restore(key: Uint8Array, value: Uint8Array | null): void {
     const tail = key.length - 12
     const time = readLong(key, tail)
-    this.#sequence = this.#sequenceCommitted = Math.max(this.#sequence, readLong(key, tail + 4) & 0x7fffffff)
+    this.#sequence = this.#sequenceCommitted = Math.max(this.#sequence, sequenceOf(key))
     if (time > this.#time) {
       this.#time = this.#timeCommitted = time
       this.#rows.expire(time - this.#options.retention)
@@ -131,4 +137,10 @@ class MemoryJoinSideStore<K, V> implements JoinSideStore<K, V> {
     this.#time = this.#timeCommitted = -1
     this.#sequence = this.#sequenceCommitted = 0
   }
+}
+
+/** The last 4 bytes of a key of the changelog. */
+function sequenceOf(key: Uint8Array): number {
+  const at = key.length - 4
+  return (key[at]! << 24) | (key[at + 1]! << 16) | (key[at + 2]! << 8) | key[at + 3]!
 }

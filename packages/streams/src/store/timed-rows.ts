@@ -38,6 +38,11 @@ export class TimedRows<V> {
     return this.#undo.length
   }
 
+  /** Rows that take room: those removed since the last commit do. */
+  get size(): number {
+    return this.#used - this.#free.length
+  }
+
   key(slot: number): Canonical {
     return this.#keys[slot >>> chunkBits]![slot & chunkMask]!
   }
@@ -83,6 +88,7 @@ export class TimedRows<V> {
     return slot
   }
 
+  /** Of rows with the same key and time the last goes first: so they stand in their order again after a rollback. */
   remove(slot: number): void {
     this.#detach(slot)
     this.#undo.push(~slot)

@@ -19,6 +19,8 @@ export interface UnmatchedStore<K> extends Store {
    * the last record that Kafka Streams' walk over the store would have looked at, -1 in an empty store.
    */
   release(right: number, left: number, at: number, forward: Forward<K>): number
+  /** Records that are kept, those that went since the last commit too. */
+  readonly size: number
   /** All records in the same order. */
   entries(): IterableIterator<readonly [key: K, time: number, side: 'left' | 'right', value: unknown]>
 }
@@ -54,6 +56,10 @@ class MemoryUnmatchedStore<K> implements UnmatchedStore<K> {
 
   get uncommitted(): number {
     return this.#rows[0].uncommitted + this.#rows[1].uncommitted
+  }
+
+  get size(): number {
+    return this.#rows[0].size + this.#rows[1].size
   }
 
   add(side: JoinSide, key: Canonical, value: unknown, time: number): void {
