@@ -152,7 +152,7 @@ it('remembers nothing for a session that grows between two commits', () => {
   for (let end = 1; end <= 20; end++) {
     store.remove('k', 0, end - 1, end)
     store.put('k', 0, end, end, end)
-    expect([store.size, store.uncommitted]).toEqual([1, 2])
+    expect([store.size, store.uncommitted]).toEqual([1, 1])
   }
   store.rollback()
   expect([...store.entries()]).toEqual([['k', { start: 0, end: 0, value: 0 }]])
@@ -212,6 +212,7 @@ it('forgets everything when cleared', () => {
   expect(store.fetch('k')).toHaveLength(1)
 })
 
-it('refuses a name that is none', () => {
+it('refuses a name that is none, and a retention that is no time', () => {
   expect(() => sessionStore('a b', { key: text, value: text, retention: 1 })).toThrow('RIACHO_NAME')
+  expect(() => sessionStore('s', { key: text, value: text, retention: Number.NaN })).toThrow(/RIACHO_OPTION.*the retention is/)
 })

@@ -2,6 +2,7 @@ import type { Serde } from '../contract/serde.ts'
 import type { SessionRow, SessionStore } from '../contract/store.ts'
 import type { StoreSpec, StoreTask } from '../contract/task.ts'
 import { checkName } from '../plan/node.ts'
+import { checkTime } from '../window/windows.ts'
 import { readLong } from '../wire/long.ts'
 import { SessionScratchKey, sessionTail } from '../wire/session-key.ts'
 import { type Canonical, type KeyForm, keyForm, wireOf } from './key.ts'
@@ -13,9 +14,10 @@ export interface SessionStoreOptions<K, V> extends StoreOptions<K, V> {
   readonly retention: number
 }
 
-/** Declares a session store in memory with a changelog: the same spec given to two operators is one store. */
+/** Declares a session store in memory with a changelog: the same spec given to two operators is one store. Throws `RIACHO_NAME`, `RIACHO_OPTION`. */
 export function sessionStore<K, V>(name: string, options: SessionStoreOptions<K, V>): StoreSpec<SessionStore<K, V>> {
   checkName(name, 'store')
+  checkTime('retention', options.retention, 0)
   return Object.freeze({
     name,
     kind: 'session',
@@ -57,7 +59,8 @@ class MemorySessionStore<K, V> implements SessionStore<K, V> {
   }
 
   get uncommitted(): number {
-    return this.#undo.size + this.#fresh
+    // A session that grows is deleted and added.
+    return Math.max(this.#undo.size, this.#fresh)
   }
 
   fetchSession(key: K, start: number, end: number): V | undefined {
