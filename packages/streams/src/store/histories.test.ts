@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { Histories } from './histories.ts'
 
 const fill = (histories: Histories<string>, keys: number, from: number, end: number): void => {
-  for (let i = 0; i < keys; i++) histories.write(`k${i}`, end).put(from, end, 'v')
+  for (let i = 0; i < keys; i++) histories.put(`k${i}`, from, end, 'v', true)
   histories.committed()
 }
 
@@ -13,7 +13,7 @@ it('lets go of what is over, and only of that', () => {
   histories.expire(10)
   expect([histories.size, histories.get('k5')?.asOf(5)?.value]).toEqual([100, 'v'])
   histories.expire(20)
-  expect([histories.size, histories.get('k5')?.size, histories.get('k50')]).toEqual([10, 1, undefined])
+  expect([histories.size, histories.get('k5')?.asOf(5), histories.get('k5')?.asOf(15)?.value]).toEqual([10, undefined, 'v'])
   histories.expire(30)
   expect(histories.size).toBe(0)
 })
@@ -34,13 +34,17 @@ it('looks at no key whose versions are not over', () => {
   expect([looks, histories.size]).toEqual([1, 0])
 })
 
-it('puts keys back to the last commit, the new ones too', () => {
+it('takes back what was done since the last commit, keys that are new too', () => {
   const histories = new Histories<string>(80)
   fill(histories, 1, 0, 10)
-  histories.write('k0', 20).put(10, 20, 'w')
-  histories.write('k0', 30).put(20, 30, 'x')
-  histories.write('new', 20).put(10, 20, 'w')
-  expect(histories.uncommitted).toBe(2)
+  histories.put('k0', 10, 20, 'w', true)
+  histories.put('k0', 5, 10, 'middle', true)
+  histories.put('k0', 5, 10, 'other', true)
+  histories.endAt('k0', 30, true)
+  histories.endAt('new', 20, true)
+  expect(histories.uncommitted).toBe(5)
   histories.rollback()
-  expect([histories.get('k0')?.size, histories.get('new'), histories.uncommitted]).toEqual([1, undefined, 0])
+  const kept = histories.get('k0')!
+  expect([kept.asOf(7), kept.endOf(0), kept.endOf(10)]).toEqual([{ value: 'v', timestamp: 0 }, 10, Number.POSITIVE_INFINITY])
+  expect([histories.get('new'), histories.uncommitted]).toEqual([undefined, 0])
 })

@@ -8,7 +8,6 @@ import { type Canonical, inByteOrder, type KeyForm, keyForm, wireOf } from './ke
 import type { StoreOptions } from './key-value.ts'
 import { Rows } from './rows.ts'
 import { UndoLog } from './undo.ts'
-import type { Versions } from './versions.ts'
 
 /** Serdes of a versioned store, and for how many milliseconds of event time it knows how rows were. */
 export interface VersionedStoreOptions<K, V> extends StoreOptions<K, V> {
@@ -139,22 +138,18 @@ class MemoryVersionedStore<K, V> implements VersionedStore<K, V> {
     const slot = this.#latest.slot(key)
     const since = slot < 0 ? Number.POSITIVE_INFINITY : this.#latest.timestamp(slot)
     if (timestamp >= since) {
-      if (timestamp > since) this.#history(key, timestamp, undoable).put(since, timestamp, this.#latest.value(slot))
+      if (timestamp > since) this.#histories.put(key, since, timestamp, this.#latest.value(slot), undoable)
       this.#setLatest(key, value, timestamp, undoable)
       return 'latest'
     }
     const end = Math.min(since, this.#histories.get(key)?.endOf(timestamp) ?? Number.POSITIVE_INFINITY)
     if (end !== Number.POSITIVE_INFINITY) {
-      this.#history(key, end, undoable).put(timestamp, end, value)
+      this.#histories.put(key, timestamp, end, value, undoable)
       return 'older'
     }
-    if (value === null) this.#history(key, timestamp, undoable).endAt(timestamp)
+    if (value === null) this.#histories.endAt(key, timestamp, undoable)
     else this.#setLatest(key, value, timestamp, undoable)
     return 'latest'
-  }
-
-  #history(key: Canonical, end: number, undoable: boolean): Versions<V> {
-    return undoable ? this.#histories.write(key, end) : this.#histories.restore(key, end)
   }
 
   #setLatest(key: Canonical, value: V | null, timestamp: number, undoable: boolean): void {

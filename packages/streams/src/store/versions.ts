@@ -1,82 +1,109 @@
 import type { Row } from '../contract/store.ts'
+import type { Canonical } from './key.ts'
+
+/** Arrays up to this long are made anew, exactly as long as they must be: most keys have few versions, and growing leaves room for many. */
+const few = 16
+
+/** Is told what is done to versions, so that it can be taken back, the last first. */
+export interface VersionsUndo<V> {
+  inserted(versions: Versions<V>, at: number): void
+  replaced(versions: Versions<V>, at: number, before: V | null | undefined): void
+}
 
 /**
- * Versions of one key that are over: each valid from its time up to its end, null a deletion; ascending and apart. Between them, and from the end of the last on, there
- * is no row. A deletion after which nothing is known ends where it begins. One column a field.
+ * Versions of one key that are over, between ascending times: each valid from one time to the next, null a deletion, undefined where nobody knows of a row. The last time
+ * is where they end; alone it is a deletion of which nothing else is known.
  */
 export class Versions<V> {
-  readonly #from: number[]
-  readonly #to: number[]
-  readonly #values: (V | null)[]
+  readonly key: Canonical
+  #times: number[] = []
+  /** One less than times. */
+  #values: (V | null | undefined)[] = []
 
-  /** An own copy of `of`, or none. */
-  constructor(of?: Versions<V>) {
-    this.#from = of === undefined ? [] : of.#from.slice()
-    this.#to = of === undefined ? [] : of.#to.slice()
-    this.#values = of === undefined ? [] : of.#values.slice()
+  constructor(key: Canonical) {
+    this.key = key
   }
 
-  get size(): number {
-    return this.#from.length
+  /** Nothing is known. */
+  get empty(): boolean {
+    return this.#times.length === 0
   }
 
   asOf(timestamp: number): Row<V> | undefined {
     const at = this.#at(timestamp)
-    if (at < 0 || this.#to[at]! <= timestamp) return undefined
-    const value = this.#values[at]!
-    return value === null ? undefined : { value, timestamp: this.#from[at]! }
+    const value = this.#values[at]
+    return value === null || value === undefined ? undefined : { value, timestamp: this.#times[at]! }
   }
 
   /** Where a version that begins at this time ends, as far as these versions know: infinite when none of them ends later. */
   endOf(timestamp: number): number {
-    const at = this.#at(timestamp)
-    if (at >= 0 && this.#to[at]! > timestamp) return this.#to[at]!
-    return this.#from[at + 1] ?? Number.POSITIVE_INFINITY
+    return this.#times[this.#at(timestamp) + 1] ?? Number.POSITIVE_INFINITY
   }
 
-  /** Puts a version that ends where {@link endOf} says, or where the latest begins: the one that was valid at `from` ends there now, or is replaced. */
-  put(from: number, to: number, value: V | null): void {
+  /** Puts a version that ends where {@link endOf} says, or, after all of these, at `to`. */
+  put(from: number, to: number, value: V | null, undo: VersionsUndo<V> | undefined): void {
+    this.endAt(from, undo)
     const at = this.#at(from)
-    if (at >= 0 && this.#to[at]! > from) {
-      if (this.#from[at] === from) {
-        this.#values[at] = value
-        return
-      }
-      this.#to[at] = from
+    if (at === this.#times.length - 1) this.#insert(at + 1, to, value, undo)
+    else if (this.#times[at] !== from) this.#insert(at + 1, from, value, undo)
+    else {
+      undo?.replaced(this, at, this.#values[at])
+      this.#values[at] = value
     }
-    if (at + 1 === this.#from.length) {
-      this.#from.push(from)
-      this.#to.push(to)
-      this.#values.push(value)
-      return
-    }
-    this.#from.splice(at + 1, 0, from)
-    this.#to.splice(at + 1, 0, to)
-    this.#values.splice(at + 1, 0, value)
   }
 
-  /** Nothing is known after this time: a deletion. */
-  endAt(timestamp: number): void {
-    if (this.#to.at(-1) !== timestamp) this.put(timestamp, timestamp, null)
+  /** Nothing is known after this time, if what is known does not reach beyond it. */
+  endAt(timestamp: number, undo: VersionsUndo<V> | undefined): void {
+    const end = this.#times.at(-1)
+    if (end === undefined) {
+      this.#times = [timestamp]
+      undo?.inserted(this, 0)
+    } else if (timestamp > end) this.#insert(this.#times.length, timestamp, undefined, undo)
+  }
+
+  /** Takes back that a time and its value were inserted there. */
+  remove(at: number): void {
+    this.#times.splice(at, 1)
+    this.#values.splice(Math.min(at, this.#values.length - 1), 1)
+  }
+
+  /** Takes back that a value was replaced. */
+  replace(at: number, before: V | null | undefined): void {
+    this.#values[at] = before
   }
 
   /** Lets go of what ended before `limit`. */
   trim(limit: number): void {
-    let over = 0
-    while (over < this.#to.length && this.#to[over]! < limit) over++
-    if (over === 0) return
-    this.#from.splice(0, over)
-    this.#to.splice(0, over)
-    this.#values.splice(0, over)
+    const over = this.#at(limit - 1)
+    const ended = over === this.#times.length - 1 ? over + 1 : over
+    if (ended <= 0) return
+    this.#times = this.#times.slice(ended)
+    this.#values = this.#values.slice(ended)
   }
 
-  /** Index of the last version that begins at this time or before; -1 when there is none. */
+  /** Of a time behind all others, the value is that of the version that ends there; of any other, of the one that begins there. */
+  #insert(at: number, time: number, value: V | null | undefined, undo: VersionsUndo<V> | undefined): void {
+    const valueAt = Math.min(at, this.#values.length)
+    if (this.#times.length <= few) {
+      this.#times = this.#times.toSpliced(at, 0, time)
+      this.#values = this.#values.toSpliced(valueAt, 0, value)
+    } else if (at === this.#times.length) {
+      this.#times.push(time)
+      this.#values.push(value)
+    } else {
+      this.#times.splice(at, 0, time)
+      this.#values.splice(valueAt, 0, value)
+    }
+    undo?.inserted(this, at)
+  }
+
+  /** Index of the last time that is not beyond this one; -1 when there is none. */
   #at(timestamp: number): number {
     let low = 0
-    let high = this.#from.length
+    let high = this.#times.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      if (this.#from[middle]! <= timestamp) low = middle + 1
+      if (this.#times[middle]! <= timestamp) low = middle + 1
       else high = middle
     }
     return low - 1
