@@ -43,14 +43,8 @@ export class SortedKeys<T = Canonical> {
 
   /** The first key of those that `reached` holds for: it is false for all keys before, and true for all after. */
   firstFrom(reached: (key: T) => boolean): T | undefined {
-    let low = 0
-    let high = this.#chunks.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (reached(this.#chunks[middle]!.at(-1)!)) high = middle
-      else low = middle + 1
-    }
-    return this.#chunks[low]?.find(reached)
+    const chunk = firstIn(this.#chunks, each => reached(each.at(-1)!))
+    return chunk === undefined ? undefined : firstIn(chunk, reached)
   }
 
   /** Keys from `from` on, until `upTo` says that one lies beyond the end. Each step looks anew, so that the store may be written meanwhile. */
@@ -122,4 +116,16 @@ export class SortedKeys<T = Canonical> {
     }
     return low
   }
+}
+
+/** The first of a list that `reached` holds for: it is false for all before, and true for all after. */
+function firstIn<T>(list: readonly T[], reached: (each: T) => boolean): T | undefined {
+  let low = 0
+  let high = list.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (reached(list[middle]!)) high = middle
+    else low = middle + 1
+  }
+  return list[low]
 }

@@ -86,7 +86,7 @@ export class RowsByKey<V> implements WindowLayout<V> {
     const first = this.#byStart.firstFrom(each => this.#start(each) >= start)
     if (first === undefined) return keys
     for (const slot of this.#byStart.forward(first, each => this.#start(each) === start))
-      keys.push(this.#chunks[slot >>> chunkBits]!.keys[slot & chunkMask]!)
+      keys.push(this.#key(slot))
     return keys
   }
 
@@ -111,6 +111,10 @@ export class RowsByKey<V> implements WindowLayout<V> {
     this.#free.length = 0
     this.#used = 0
     this.#undo.forget()
+  }
+
+  #key(slot: number): Canonical {
+    return this.#chunks[slot >>> chunkBits]!.keys[slot & chunkMask]!
   }
 
   #start(slot: number): number {
@@ -155,11 +159,12 @@ export class RowsByKey<V> implements WindowLayout<V> {
   #add(key: Canonical, start: number): number {
     const slot = this.#free.pop() ?? this.#used++
     if (slot >>> chunkBits === this.#chunks.length) this.#chunks.push(new Chunk())
+    const list = this.#list(key)
     const chunk = this.#chunks[slot >>> chunkBits]!
-    chunk.keys[slot & chunkMask] = key
+    // Each record brings a string of its own: all rows of a key keep the first one.
+    chunk.keys[slot & chunkMask] = list === undefined ? key : this.#key(typeof list === 'number' ? list : list[0]!)
     chunk.starts[slot & chunkMask] = start
     this.#byStart.add(slot)
-    const list = this.#list(key)
     this.#lastKey = undefined
     if (list === undefined) this.#lists.set(key, slot)
     else if (typeof list === 'number') this.#lists.set(key, this.#start(list) < start ? [list, slot] : [slot, list])
@@ -169,8 +174,7 @@ export class RowsByKey<V> implements WindowLayout<V> {
   }
 
   #remove(slot: number): void {
-    const chunk = this.#chunks[slot >>> chunkBits]!
-    const key = chunk.keys[slot & chunkMask]!
+    const key = this.#key(slot)
     const list = this.#list(key)
     this.#lastKey = undefined
     if (typeof list !== 'object') this.#lists.delete(key)
@@ -178,6 +182,7 @@ export class RowsByKey<V> implements WindowLayout<V> {
     else if (list[0] === slot) list.shift()
     else list.splice(this.#place(list, this.#start(slot)), 1)
     this.#byStart.delete(slot)
+    const chunk = this.#chunks[slot >>> chunkBits]!
     chunk.keys[slot & chunkMask] = undefined
     chunk.values[slot & chunkMask] = undefined
     this.#free.push(slot)

@@ -86,36 +86,20 @@ class MemoryWindowStore<K, V> implements WindowStore<K, V> {
     return true
   }
 
-  *fetch(key: K, from: number, to: number): IterableIterator<readonly [number, Row<V>]> {
-    const canonical = this.#form.of(key)
-    const rows = this.#rows
-    for (let start = rows.first(this.#visible(from), to, canonical); start !== undefined; start = rows.first(start + 1, to, canonical)) {
-      yield [start, rows.get(canonical, start)!]
-    }
+  fetch(key: K, from: number, to: number): IterableIterator<readonly [number, Row<V>]> {
+    return this.#ofKey(this.#form.of(key), this.#visible(from), to, false)
   }
 
-  *backwardFetch(key: K, from: number, to: number): IterableIterator<readonly [number, Row<V>]> {
-    const canonical = this.#form.of(key)
-    const least = this.#visible(from)
-    const rows = this.#rows
-    for (let start = rows.last(least, to, canonical); start !== undefined; start = rows.last(least, start - 1, canonical)) {
-      yield [start, rows.get(canonical, start)!]
-    }
+  backwardFetch(key: K, from: number, to: number): IterableIterator<readonly [number, Row<V>]> {
+    return this.#ofKey(this.#form.of(key), this.#visible(from), to, true)
   }
 
-  *fetchAll(from: number, to: number): IterableIterator<readonly [K, number, Row<V>]> {
-    const rows = this.#rows
-    for (let start = rows.first(this.#visible(from), to); start !== undefined; start = rows.first(start + 1, to)) {
-      yield* this.#at(start, this.#keysAt(start))
-    }
+  fetchAll(from: number, to: number): IterableIterator<readonly [K, number, Row<V>]> {
+    return this.#ofAll(this.#visible(from), to, false)
   }
 
-  *backwardFetchAll(from: number, to: number): IterableIterator<readonly [K, number, Row<V>]> {
-    const least = this.#visible(from)
-    const rows = this.#rows
-    for (let start = rows.last(least, to); start !== undefined; start = rows.last(least, start - 1)) {
-      yield* this.#at(start, this.#keysAt(start).reverse())
-    }
+  backwardFetchAll(from: number, to: number): IterableIterator<readonly [K, number, Row<V>]> {
+    return this.#ofAll(this.#visible(from), to, true)
   }
 
   entries(): IterableIterator<readonly [K, number, Row<V>]> {
@@ -156,14 +140,26 @@ class MemoryWindowStore<K, V> implements WindowStore<K, V> {
     return Math.max(from, this.#time - this.#retention + 1)
   }
 
-  #keysAt(start: number): Canonical[] {
-    return this.#rows.keysAt(start).sort(this.#form.compare)
+  *#ofKey(key: Canonical, from: number, to: number, backward: boolean): IterableIterator<readonly [number, Row<V>]> {
+    const rows = this.#rows
+    let start = backward ? rows.last(from, to, key) : rows.first(from, to, key)
+    while (start !== undefined) {
+      yield [start, rows.get(key, start)!]
+      start = backward ? rows.last(from, start - 1, key) : rows.first(start + 1, to, key)
+    }
   }
 
-  *#at(start: number, keys: readonly Canonical[]): IterableIterator<readonly [K, number, Row<V>]> {
-    for (const canonical of keys) {
-      const row = this.#rows.get(canonical, start)
-      if (row !== undefined) yield [this.#form.back(canonical), start, row]
+  *#ofAll(from: number, to: number, backward: boolean): IterableIterator<readonly [K, number, Row<V>]> {
+    const rows = this.#rows
+    let start = backward ? rows.last(from, to) : rows.first(from, to)
+    while (start !== undefined) {
+      const keys = rows.keysAt(start)
+      if (keys.length > 1) keys.sort(this.#form.compare)
+      for (const key of backward ? keys.reverse() : keys) {
+        const row = rows.get(key, start)
+        if (row !== undefined) yield [this.#form.back(key), start, row]
+      }
+      start = backward ? rows.last(from, start - 1) : rows.first(start + 1, to)
     }
   }
 }
