@@ -11,7 +11,7 @@ import { type StreamTableJoiner, type StreamTableOptions, streamTableJoin } from
  */
 export function join<K, V, T, R>(
   table: Observable<Change<NoInfer<K>, T>>,
-  f: StreamTableJoiner<K, NonNullable<V>, T, R>,
+  f: StreamTableJoiner<NoInfer<K>, NonNullable<NoInfer<V>>, T, R>,
   options: StreamTableOptions<NoInfer<K>, NonNullable<NoInfer<V>>> = {},
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, R>> {
   return streamTableJoin('join', table, f as StreamTableJoiner<K, V, T | null, R>, options)

@@ -11,7 +11,7 @@ import { type StreamTableJoiner, type StreamTableOptions, streamTableJoin } from
  */
 export function leftJoin<K, V, T, R>(
   table: Observable<Change<NoInfer<K>, T>>,
-  f: StreamTableJoiner<K, NonNullable<V>, T | null, R>,
+  f: StreamTableJoiner<NoInfer<K>, NonNullable<NoInfer<V>>, T | null, R>,
   options: StreamTableOptions<NoInfer<K>, NonNullable<NoInfer<V>>> = {},
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, R>> {
   return streamTableJoin('leftJoin', table, f as StreamTableJoiner<K, V, T | null, R>, options)
