@@ -1,3 +1,4 @@
+import { embedded } from '@riacho/embedded'
 import { filterTable, join, leftJoin, process, table, text, to, topic, topology } from '@riacho/streams'
 import { readDeadLetter } from '@riacho/streams/engine'
 import { testDriver } from '@riacho/testing'
@@ -46,7 +47,7 @@ const given = fc.record({
 })
 /** Time goes on by three milliseconds a record, and each is up to 22 behind or 8 ahead of that: behind the grace and the history, too. */
 const input = fc
-  .array(given, { maxLength: 30 })
+  .array(given, { maxLength: 30, size: 'max' })
   .map(records => records.map((each, i) => ({ ...each, at: Math.max(0, i * 3 + each.at - 22) })))
 
 it('joins that wait for their table equal their recomputation, however often the application ends on the way', async () => {
@@ -94,4 +95,20 @@ it('says where a record that waited came from, in its dead letters and to proces
     node: 'leftJoin',
   })
   await driver.close()
+})
+
+it('knows after a restart what was late before, from what has waited', async () => {
+  const broker = await embedded()
+  const waited = topology('waiting', source.pipe(leftJoin(rows, shown, { grace, name: 'left' }), to('out', { value: text })))
+  const outs: string[] = []
+  for (const timestamp of [100, 89, 90]) {
+    const driver = await testDriver(waited, { broker })
+    await driver.pipe('in', { key: Buffer.from('k'), value: Buffer.from(String(timestamp)), timestamp })
+    const sent = driver.sent().filter(({ topic }) => topic === 'out')
+    outs.push(...sent.map(({ value }) => Buffer.from(value!).toString()))
+    if (timestamp === 89) expect(outs).toEqual(['89-'])
+    await driver.close()
+  }
+  expect(outs).toEqual(['89-', '90-'])
+  await broker.close()
 })

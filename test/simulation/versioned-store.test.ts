@@ -9,7 +9,7 @@ const value = fc.option(fc.constantFrom('x', 'y', 'z'), { freq: 2 })
 /** Times are up to 40 behind or 20 ahead of one that goes on by three a put: beyond the history, and often the same. */
 const spread = (puts: readonly Put[]): Put[] => puts.map((put, i) => ({ ...put, at: Math.max(0, i * 3 + put.at - 40) }))
 const puts: fc.Arbitrary<Put[]> = fc
-  .array(fc.record({ key: fc.constantFrom(...keys), value, at: fc.nat(60) }), { maxLength: 50 })
+  .array(fc.record({ key: fc.constantFrom(...keys), value, at: fc.nat(60) }), { maxLength: 50, size: 'max' })
   .map(spread)
 
 const opened = () => {

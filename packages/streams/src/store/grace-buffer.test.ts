@@ -56,7 +56,7 @@ const inOrder = ({ waits }: Naive): Naive['waits'] =>
 
 it('hands out what waits by time, key and sequence, through commits, rollbacks and restarts', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), steps => {
+    fc.property(fc.array(step, { maxLength: 60, size: 'max' }), steps => {
       let { task, buffer } = open()
       let now: Naive = { waits: [], sequence: 0, time: -1 }
       let committed = { state: now, logged: 0 }

@@ -22,7 +22,7 @@ const value = fc.option(fc.constantFrom('x', 'y', 'z'), { freq: 2 })
 const put = fc.record({ do: fc.constant('put' as const), key: fc.constantFrom(...keys), value, at: fc.nat(60) })
 const other = fc.record({ do: fc.constantFrom('committed' as const, 'rollback' as const, 'restart' as const) })
 const steps: fc.Arbitrary<Step[]> = fc
-  .array(fc.oneof({ weight: 8, arbitrary: put }, { weight: 1, arbitrary: other }), { maxLength: 40 })
+  .array(fc.oneof({ weight: 8, arbitrary: put }, { weight: 1, arbitrary: other }), { maxLength: 40, size: 'max' })
   .map(all => all.map((step, i) => (step.do === 'put' ? { ...step, at: Math.max(0, i * 3 + step.at - 40) } : step)))
 
 it('is after commits, rollbacks and restarts what one is into which only what stands was put', () => {

@@ -31,7 +31,7 @@ const shown = (versions: Versions<number>) =>
 
 it('knows each millisecond what it was told last of it, whether there are few or many', () => {
   fc.assert(
-    fc.property(fc.array(put, { maxLength: 60 }), all => {
+    fc.property(fc.array(put, { maxLength: 60, size: 'max' }), all => {
       const versions = new Versions<number>('k')
       const values = new Map<number, { readonly value: number; readonly timestamp: number } | undefined>()
       for (const each of all) {
@@ -48,7 +48,7 @@ it('knows each millisecond what it was told last of it, whether there are few or
 
 it('takes back what it did', () => {
   fc.assert(
-    fc.property(fc.array(put, { maxLength: 30 }), fc.array(put, { maxLength: 30 }), (before, after) => {
+    fc.property(fc.array(put, { maxLength: 30, size: 'max' }), fc.array(put, { maxLength: 30, size: 'max' }), (before, after) => {
       const versions = new Versions<number>('k')
       puts(versions, before)
       const was = shown(versions)
@@ -61,15 +61,20 @@ it('takes back what it did', () => {
 })
 
 it('lets go of what ended before a time, and is empty when all has', () => {
+  const some = fc.array(put, { minLength: 1, maxLength: 40, size: 'max' })
   fc.assert(
-    fc.property(fc.array(put, { minLength: 1, maxLength: 40 }), fc.nat(80), (all, limit) => {
-      const versions = new Versions<number>('k')
-      puts(versions, all)
-      const was = shown(versions)
-      versions.trim(limit)
-      expect(shown(versions).slice(limit)).toEqual(was.slice(limit))
+    fc.property(some, fc.nat(80), (all, limit) => {
+      const whole = new Versions<number>('k')
+      puts(whole, all)
+      const was = shown(whole)
       const end = Math.max(...was.map(each => each[2]!).filter(Number.isFinite), 0)
-      expect(versions.empty).toBe(end < limit)
+      for (const until of [limit, end, end + 1]) {
+        const versions = new Versions<number>('k')
+        puts(versions, all)
+        versions.trim(until)
+        expect(shown(versions).slice(until)).toEqual(was.slice(until))
+        expect(versions.empty).toBe(end < until)
+      }
     }),
   )
 })
