@@ -63,6 +63,7 @@ const plan = topology(
   ended('outer', lefts.pipe(outerJoinTable(rights, meet))),
   gathered('outer-gathered', lefts.pipe(outerJoinTable(rights, meet, stored('outer-kept')))),
   gathered('of-changed', lefts.pipe(mapTable(shout), outerJoinTable(rights.pipe(filterTable(value => short(value) !== null)), meet))),
+  ended('of-kept', lefts.pipe(leftJoinTable(rights, meet, stored('left-kept')), mapTable(long), outerJoinTable(thirds, meet))),
   ended('of-joined', lefts.pipe(leftJoinTable(rights, meet), mapTable(long), outerJoinTable(thirds, meet))),
 )
 
@@ -78,14 +79,17 @@ const changed = (moves: readonly Move[]): readonly Move[] =>
       return side === 'left' || value !== null || (before !== undefined && before.value !== null)
     })
 
-/** Two joins, one after the other: what the first tells moves the left side of the second. */
-function twice(given: readonly Given[]): readonly Joined[] {
+/** Two joins, one after the other: what the first tells moves the left side of the second. A row that is kept has the time at which it was told of. */
+function twice(given: readonly Given[], kept: boolean): readonly Joined[] {
   const first = joins(given.filter(isMove), left, meet)
   let i = 0
   const moves = given.flatMap(({ side, key, value, at }): readonly Move[] =>
     side === 'third'
       ? [{ side: 'right', key, value, at }]
-      : first[i++]!.map(({ after, ...rest }) => ({ ...rest, side: 'left', value: after === null ? null : long(after) })),
+      : first[i++]!.map(({ key, after, at, stands }) => {
+          const value = after === null ? null : long(after)
+          return { side: 'left', key, value, at, ...(!kept && { stands }) }
+        }),
   )
   return joins(moves, outer, meet).flat()
 }
@@ -100,7 +104,8 @@ const wanted: Readonly<Record<string, (moves: readonly Move[], given: readonly G
   outer: moves => told(joins(moves, outer, meet).flat()),
   'outer-gathered': moves => grouped(joins(moves, outer, meet).flat(), group, listed),
   'of-changed': moves => grouped(joins(changed(moves), outer, meet).flat(), group, listed),
-  'of-joined': (_moves, given) => told(twice(given)),
+  'of-kept': (_moves, given) => told(twice(given, true)),
+  'of-joined': (_moves, given) => told(twice(given, false)),
 }
 
 const shown = ({ key, value, at }: Played) => ({ key: text.decode(key!), value: value === null ? null : text.decode(value), at })

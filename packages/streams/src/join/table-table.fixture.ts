@@ -84,6 +84,23 @@ export function keepsTableJoins(label: string, join: typeof outerJoinTable, forc
     expect(() => read('-1', 'fail')).toThrow(`'${label}' failed`)
   })
 
+  it('leaves late changes of a table ordered by time out, and is itself ordered by offset', () => {
+    const history = table<string, string>('history', { key: text, value: text, historyRetention: 100 })
+    const counted = (left: KTable<string, string>, right: KTable<string, string>) => {
+      const { node } = left.pipe(join(right, shown))
+      expect(node.versioned).toBe(undefined)
+      const got: string[] = []
+      const task = new PlainTask(() => {})
+      task.drop = (reason?: string) => got.push(reason!)
+      const row = { get: () => ({ value: 'r', timestamp: 0 }) }
+      const inputs = node.open(task, () => got.push('met'), { previous: false, view: () => row } as never)
+      for (const input of inputs) input({ key: 'k', value: 'l', previous: null, timestamp: 1, headers: [], latest: false })
+      return got
+    }
+    expect(counted(history, rights)).toEqual(['late', 'met'])
+    expect(counted(lefts, history)).toEqual(['met', 'late'])
+  })
+
   keepsPolicies(label, options => source => {
     const rows = source.pipe(toTable<string, Order>({ store: 'rows' }))
     return rows.pipe(join(rows, (left, right) => cents((left ?? right)!), options))

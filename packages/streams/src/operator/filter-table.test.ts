@@ -94,3 +94,17 @@ it('has no row for a reader where its function throws, unless it stops', () => {
   expect(read('skip')).toBe(undefined)
   expect(() => read('fail')).toThrow("'filterTable' failed")
 })
+
+it('hands on every deletion of a table ordered by time, and is ordered by time itself unless it has a store', () => {
+  const history = table<string, number>('history', { key: text, value: int64, historyRetention: 100 })
+  expect(history.pipe(even).node.versioned).toBe(true)
+  expect(history.pipe(filterTable(() => true, { store: 's' })).node.versioned).toBe(undefined)
+  const handed = (rows: typeof history) => {
+    const got: unknown[] = []
+    const [input] = rows.pipe(even).node.open(new PlainTask(() => {}), record => got.push(record), { previous: true } as never)
+    input!({ ...change(1, null), latest: false })
+    return got
+  }
+  expect(handed(history)).toEqual([{ ...change(null, null), latest: false }])
+  expect(handed(table('plain', { key: text, value: int64 }))).toEqual([])
+})

@@ -74,3 +74,9 @@ it('keeps the key serde and the partitions, and lets others ask for old values',
   expect(clients.pipe(mapTable(client => client.name, { value: text })).node.value).toBe(text)
   draw(names.pipe(toStream()))
 })
+
+it('is ordered by time where its table is, unless it has a store', () => {
+  const history = table<string, number>('history', { key: text, value: int64, historyRetention: 100 })
+  expect(history.pipe(mapTable(String)).node.versioned).toBe(true)
+  expect(history.pipe(mapTable(String, { store: 's' })).node.versioned).toBe(undefined)
+})
