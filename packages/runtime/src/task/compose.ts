@@ -28,8 +28,7 @@ export function compose(plan: Topology, part: SubTopology, task: EngineTask): Co
   for (const node of [...part.nodes].reverse()) {
     const wishes = asked(plan, part, node, task, views)
     const opened = node.open(task, moved(plan, node) ? repartitionSender(plan, node, task) : after(node), wishes)
-    const derives = wishes.origin !== undefined && node.deadLetters !== undefined && node.async === undefined
-    inputs.set(node, derives ? opened.map(input => task.deriving(input, wishes.origin!)) : opened)
+    inputs.set(node, node.deadLetters === undefined || node.async !== undefined ? opened : opened.map(withOrigins(plan, part, node, task)))
   }
   const sources = new Map<Node, Emit>()
   for (const node of part.nodes) if (node.source !== undefined) sources.set(node, inputs.get(node)![0]!)
@@ -105,7 +104,8 @@ function repartitionSender(plan: Topology, node: Node, task: EngineTask): Emit {
 function asked(plan: Topology, part: SubTopology, node: Node, task: EngineTask, views: Views): Asked {
   const origins = plan.origins.has(node)
   const order = plan.ordered.has(node) || !node.partitioned ? 'partition' : 'key'
-  const derived = origins && (node.async !== undefined || node.deadLetters !== undefined) && isDerived(node, new Set(part.nodes), plan)
+  const [parent] = node.parents
+  const derived = origins && node.async !== undefined && isDerived(parent!, new Set(part.nodes), plan)
   return {
     previous: plan.asked.has(node),
     kept: plan.kept.has(node),
@@ -113,21 +113,29 @@ function asked(plan: Topology, part: SubTopology, node: Node, task: EngineTask, 
     order,
     origins,
     strict: task.strict,
-    ...(derived && { origin: (record: StreamRecord<unknown, unknown>) => asWritten(node, task, record) }),
+    ...(derived && { origin: (record: StreamRecord<unknown, unknown>) => asWritten(node, parent!, task, record) }),
   }
 }
 
 const deriving: ReadonlySet<Node['kind']> = new Set(['aggregate', 'buffer', 'join', 'process'])
 
-/** Whether an operator between the input and this node makes records of its own. */
+/** The inputs of a node that writes dead letters: where a parent hands on derived records, they stand for the original. */
+const withOrigins =
+  (plan: Topology, part: SubTopology, node: Node, task: EngineTask) =>
+  (input: Emit, index: number): Emit => {
+    const parent = node.parents[index]
+    if (parent === undefined || !isDerived(parent, new Set(part.nodes), plan)) return input
+    return task.deriving(input, record => asWritten(node, parent, task, record))
+  }
+
+/** Whether what a node hands on was made by an operator of this task, not read from a topic. */
 function isDerived(node: Node, own: ReadonlySet<Node>, plan: Topology): boolean {
-  return node.parents.some(parent => own.has(parent) && !moved(plan, parent) && (deriving.has(parent.kind) || isDerived(parent, own, plan)))
+  return own.has(node) && !moved(plan, node) && (deriving.has(node.kind) || node.parents.some(parent => isDerived(parent, own, plan)))
 }
 
-function asWritten(node: Node, task: EngineTask, record: StreamRecord<unknown, unknown>): Origin {
+function asWritten(node: Node, from: Node, task: EngineTask, record: StreamRecord<unknown, unknown>): Origin {
   const { key, value, timestamp, headers } = record
-  const [from] = node.parents
-  if (from?.key === undefined && key !== null) {
+  if (from.key === undefined && key !== null) {
     throw new RiachoError(
       'RIACHO_NO_SERDE',
       `'${node.label}' writes dead letters of records whose key nobody said how to write: give { key: … } to the operator that made it`,
@@ -140,11 +148,11 @@ function asWritten(node: Node, task: EngineTask, record: StreamRecord<unknown, u
     offset: -1,
     timestamp,
     headers,
-    key: key === null ? null : from!.key!.encode(key),
+    key: key === null ? null : from.key!.encode(key),
     value:
       value === null || value === undefined
         ? null
-        : from?.value === undefined
+        : from.value === undefined
           ? Buffer.from(JSON.stringify(value))
           : from.value.encode(value),
   }

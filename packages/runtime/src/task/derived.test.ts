@@ -1,5 +1,5 @@
 import { embedded } from '@riacho/embedded'
-import { count, int64, mapValues, text, to, topic, topology, toStream } from '@riacho/streams'
+import { cogroup, count, int64, mapValues, text, to, topic, topology, toStream } from '@riacho/streams'
 import { readDeadLetter } from '@riacho/streams/engine'
 import { expect, it } from 'vitest'
 import { joined, read, take, write } from '../trial.fixture.ts'
@@ -33,5 +33,34 @@ it('a dead letter of a record that an aggregate derived holds that record, not t
     partition: 0,
     offset: -1,
   })
+  await engine.close()
+})
+
+it('each input of an operator with several has dead letters of its own kind', async () => {
+  const broker = await laid()
+  await write(broker, 'in', { key: 'k', value: 'plain' })
+  const counts = source.pipe(count('n'), toStream())
+  const refusing = (): never => {
+    throw new Error('no')
+  }
+  const both = cogroup(
+    'both',
+    () => '',
+    [
+      [source, refusing],
+      [counts, refusing],
+    ],
+    { ...refuse, value: text },
+  )
+  const engine = await joined(topology('derived', both), { broker })
+  await take(engine)
+  await engine.commitDue(true)
+  const dead = await read(broker, 'dead')
+  expect(
+    dead.map(({ key, raw, headers }) => [key, Buffer.from(raw!).toString('latin1'), readDeadLetter(null, null, headers).offset]),
+  ).toEqual([
+    ['k', '\0\0\0\0\0\0\0\u0001', -1],
+    ['k', 'plain', 0],
+  ])
   await engine.close()
 })
