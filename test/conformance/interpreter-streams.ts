@@ -61,7 +61,7 @@ function drawMerge(node: NodeSpec, drawing: Drawing): void {
 
 function drawRepartition(node: NodeSpec, drawing: Drawing): void {
   const partitions = node.partitions === undefined ? {} : { partitions: node.partitions }
-  drawing.put(node.id, drawing.input(node).pipe(repartition(field(node, 'name'), { ...serdesOf(node), ...partitions })))
+  drawing.put(node.id, drawing.input(node).pipe(repartition(field(node, 'name'), { ...serdesOf(node), ...partitions, merge: false })))
 }
 
 function drawSink(node: NodeSpec, drawing: Drawing): void {

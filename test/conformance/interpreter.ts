@@ -1,4 +1,4 @@
-import { type Topology, topology } from '@riacho/streams'
+import { optimize, type Topology, topology } from '@riacho/streams'
 import type { Case } from './case.ts'
 import { aggregateOperators } from './interpreter-aggregates.ts'
 import { cogroupsOperators } from './interpreter-cogroups.ts'
@@ -34,12 +34,12 @@ export interface Interpreted {
 
 /** Draws the plan of a case with Riacho's public operators. Throws {@link Missing} for what Riacho does not have. */
 export function interpret(of: Case): Interpreted {
-  if (of.config.optimize === true) throw new Missing('topology optimization')
   const drawing = new Drawing(of)
   for (const node of of.topology) {
     const draw = Object.hasOwn(operators, node.op) ? operators[node.op] : undefined
     if (draw === undefined) throw new Missing(`operation ${node.op}`)
     draw(node, drawing)
   }
-  return { topology: topology(of.application, ...drawing.ends()), drawing }
+  const drawn = topology(of.application, ...drawing.ends())
+  return { topology: of.config.optimize === true ? optimize(drawn) : drawn, drawing }
 }

@@ -41,7 +41,7 @@ export type {
   Task,
 } from './contract/task.ts'
 export { codes, RiachoError, reasonOf } from './errors.ts'
-export { internal, type SubTopology } from './plan/cut.ts'
+export { internal, isLogged, type SubTopology } from './plan/cut.ts'
 export { partitionCounts, taskCount } from './plan/partitions.ts'
 export { asOneTask, isTopology, type Topology } from './plan/topology.ts'
 export { bytes } from './serde/bytes.ts'

@@ -1,6 +1,7 @@
 import {
   type Broker,
   internal,
+  isLogged,
   partitionCounts,
   RiachoError,
   type StoreSpec,
@@ -25,7 +26,7 @@ export function internalTopics(plan: Topology, counts: ReadonlyMap<string, numbe
       })
     }
     for (const spec of part.stores) {
-      if (spec.logged === false) continue
+      if (!isLogged(plan.sourceLogs, spec)) continue
       specs.push({
         name: internal.changelog(plan.id, spec.name),
         partitions: taskCount(part, counts),

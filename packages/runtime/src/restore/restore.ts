@@ -1,57 +1,107 @@
 import {
   type Broker,
-  type Headers,
   internal,
+  isLogged,
+  type Node,
   noHeaders,
+  type RecordCursor,
   RiachoError,
   type Store,
   type TopicPartition,
   type Topology,
 } from '@riacho/streams/engine'
 import type { Settings } from '../options.ts'
+import { Decoder } from '../task/decoder.ts'
 import type { EngineTask } from '../task/task.ts'
 
-/** What a walk over the committed records of a partition gives. Views are valid during the call. */
-type Each = (key: Uint8Array | null, value: Uint8Array | null, timestamp: number, headers: Headers) => void
-
-/** Rebuilds the stores of a task from their changelogs. Returns how many records that took. */
-export async function restore(task: EngineTask, plan: Topology, settings: Settings): Promise<number> {
+/** Rebuilds the stores of a task from their changelogs. `committed`: how far the task has read its topics. Returns how many records that took. */
+export async function restore(
+  task: EngineTask,
+  plan: Topology,
+  settings: Settings,
+  committed: ReadonlyMap<string, { readonly offset: number }>,
+): Promise<number> {
   let restored = 0
   for (const [name, store] of task.stores) {
-    if (plan.stores.get(name)?.logged === false) continue
-    restored += await walk(
-      settings.broker,
-      { topic: internal.changelog(plan.id, name), partition: task.partition },
-      settings,
-      restoring(store),
-    )
+    const table = plan.sourceLogs.get(name)
+    if (table !== undefined) restored += await reread(task, store, table, settings, committed)
+    else if (isLogged(plan.sourceLogs, plan.stores.get(name)!))
+      restored += await walk(
+        settings.broker,
+        { topic: internal.changelog(plan.id, name), partition: task.partition },
+        settings,
+        restoring(store),
+      )
     store.committed()
   }
   return restored
 }
 
+/** Takes one changelog record back. Views are valid during the call. */
 const restoring =
   (store: Store): Each =>
-  (key, value, timestamp, headers) => {
-    if (key !== null) store.restore(key, value, timestamp, headers)
+  cursor => {
+    const key = keyIn(cursor)
+    if (key !== null) store.restore(key, valueIn(cursor), cursor.timestamp, cursor.hasHeaders ? cursor.headers() : noHeaders)
   }
+
+/**
+ * Takes a table back from the topic that it reads: as far as the task has committed, beyond that it will be read anew. What was refused or skipped at first is skipped
+ * again, and a record's time is read from it again.
+ */
+async function reread(
+  task: EngineTask,
+  store: Store,
+  { label, source }: Node,
+  settings: Settings,
+  committed: ReadonlyMap<string, { readonly offset: number }>,
+): Promise<number> {
+  const [topic] = source!.topics
+  const offset = committed.get(topic!)?.offset
+  if (offset === undefined) return 0
+  const quiet = { drop: () => {}, deadLetter: () => {}, now: () => settings.clock.now(), position: () => null }
+  const decoder = new Decoder(label, source!, quiet, false, false)
+  const each: Each = cursor => {
+    if (!decoder.take(cursor)) return
+    const { timestamp } = decoder.record!
+    decoder.taken(timestamp)
+    const key = keyIn(cursor)
+    if (key !== null) store.restore(key, valueIn(cursor), timestamp, cursor.hasHeaders ? cursor.headers() : noHeaders)
+  }
+  return walk(settings.broker, { topic: topic!, partition: task.partition }, settings, each, offset)
+}
 
 /** The position that the last commit gave a connector's partition, or null. */
 export async function lastPosition(at: TopicPartition, partition: string, settings: Settings): Promise<Uint8Array | null> {
   let last: Uint8Array | null = null
-  await walk(settings.broker, at, settings, (key, value) => {
+  await walk(settings.broker, at, settings, cursor => {
+    const [key, value] = [keyIn(cursor), valueIn(cursor)]
     if (key !== null && value !== null && Buffer.from(key).toString() === partition) last = Uint8Array.from(value)
   })
   return last
 }
 
+/** Is shown each committed record of a partition. */
+type Each = (cursor: RecordCursor) => void
+
+const keyIn = ({ keyFrame, keyStart, keyEnd }: RecordCursor): Uint8Array | null =>
+  keyStart < 0 ? null : keyFrame.subarray(keyStart, keyEnd)
+const valueIn = ({ valueFrame, valueStart, valueEnd }: RecordCursor): Uint8Array | null =>
+  valueStart < 0 ? null : valueFrame.subarray(valueStart, valueEnd)
+
 /**
- * Reads a partition with read_committed from its beginning until the position reaches the high watermark. The position counts control records and compacted gaps, so
+ * Reads a partition with read_committed from its beginning until the position reaches the high watermark, or `before`. The position counts control records and compacted gaps, so
  * a tail without data ends it too; the caller's producer has been opened before, so no transaction of a predecessor is open.
  */
-async function walk(broker: Broker, at: TopicPartition, settings: Settings, each: Each): Promise<number> {
+async function walk(
+  broker: Broker,
+  at: TopicPartition,
+  settings: Settings,
+  each: Each,
+  before = Number.POSITIVE_INFINITY,
+): Promise<number> {
   const [offsets] = await broker.admin.offsets([at])
-  const end = offsets?.highWatermark ?? 0
+  const end = Math.min(before, offsets?.highWatermark ?? 0)
   let position = offsets?.start ?? 0
   if (position >= end) return 0
   const fetcher = broker.fetcher({ isolation: 'read_committed' })
@@ -63,9 +113,8 @@ async function walk(broker: Broker, at: TopicPartition, settings: Settings, each
       for (const batches of await fetcher.poll(100)) {
         const cursor = batches.cursor()
         while (cursor.next()) {
-          const key = cursor.keyStart < 0 ? null : cursor.keyFrame.subarray(cursor.keyStart, cursor.keyEnd)
-          const value = cursor.valueStart < 0 ? null : cursor.valueFrame.subarray(cursor.valueStart, cursor.valueEnd)
-          each(key, value, cursor.timestamp, cursor.hasHeaders ? cursor.headers() : noHeaders)
+          if (cursor.offset >= end) break
+          each(cursor)
           count++
         }
         if (cursor.position > position) progress = settings.clock.now()

@@ -106,7 +106,7 @@ async function openWith(
   const entrances = compose(plan, part, task)
   // All of them before the restore: a processor may ask for its store only when a record comes.
   for (const spec of part.stores) task.store(spec)
-  const restored = kept === undefined ? await restore(task, plan, settings) : 0
+  const restored = kept === undefined ? await restore(task, plan, settings, known) : 0
   if (restored > 0) settings.log({ level: 'info', message: 'state restored', task: task.id, records: restored })
   const readers: ConnectorReader[] = []
   for (const { node, topic, facts, emit, unread } of inputsOf(plan, entrances)) {

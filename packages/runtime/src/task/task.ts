@@ -6,6 +6,7 @@ import {
   type Failure,
   type Held,
   internal,
+  isLogged,
   type Origin,
   type Position,
   type Producer,
@@ -223,7 +224,7 @@ export class EngineTask implements Task {
     const found = this.stores.get(spec.name)
     if (found !== undefined) return found as S
     const at = { topic: internal.changelog(this.#parts.plan.id, spec.name), partition: this.partition }
-    const writer = spec.logged === false ? undefined : this.changelog.partition(at)
+    const writer = isLogged(this.#parts.plan.sourceLogs, spec) ? this.changelog.partition(at) : undefined
     const kept = this.#parts.kept?.get(spec.name) ?? keptStore(spec)
     kept.hands.bind(writer, reason => this.drop(reason))
     this.kept.set(spec.name, kept)

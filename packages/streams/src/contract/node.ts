@@ -67,6 +67,8 @@ export interface RepartitionFacts {
   readonly value: Serde<unknown> | undefined
   /** Dropped from the plan when no keyed operator follows. */
   readonly optional: boolean
+  /** An optimized plan may let it share the topic of another repartition of the same stream. */
+  readonly mergeable?: boolean
   /** Null keys go through, whoever reads them. Default: only where a left or outer join follows. */
   readonly keepsNullKeys?: boolean
   /** Chooses the partition. Default: murmur2 of the key's bytes. */
@@ -154,6 +156,8 @@ export interface Node {
   readonly sink?: SinkSpec
   readonly repartition?: RepartitionFacts
   readonly stores?: readonly StoreSpec[]
+  /** Of a join: what it is instead when both its inputs are one, in an optimized plan. */
+  readonly alone?: Pick<Node, 'stores' | 'open'>
   /** Global tables whose rows it reads. */
   readonly globals?: readonly GlobalFacts[]
   /** The stores of a lazy table that is asked. */

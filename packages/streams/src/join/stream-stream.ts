@@ -39,11 +39,20 @@ export function streamJoin<K, L, R, O>(
     }
     return combined<StreamRecord<K, O>>(
       [source, right],
-      () => factsOf(join, stores, [stores.left, stores.right, ...(stores.unmatched === undefined ? [] : [stores.unmatched])]),
+      () => ({
+        ...factsOf(join, stores, [stores.left, stores.right, ...(stores.unmatched === undefined ? [] : [stores.unmatched])]),
+        ...(how === 'inner' && { alone: aloneOf(join, stores) }),
+      }),
       (task, out) => openSides(task, out as never, join, stores),
     )
   }
 }
+
+/** What an optimized plan makes of a join of a stream with itself. */
+const aloneOf = (join: StreamJoin, stores: JoinStores): NonNullable<NodeSpec['alone']> => ({
+  stores: Object.freeze([stores.left]),
+  open: (task, out) => [openSelfJoin(task, out as never, join, stores) as never],
+})
 
 function checkSelf({ how, name }: StreamJoin, left: Observable<unknown>, right: Observable<unknown>): void {
   const same = isStream(left) && isStream(right) ? left.node === right.node : left === right

@@ -40,7 +40,6 @@ export function processInto<K, V, Ks, Vs>(
   const split = makeNode({
     ...processing(name, options)(parent),
     parents: Object.freeze([parent]),
-    effect: 'rekeys',
     open: (task, out, { strict }) => {
       const forward: Emit<never> = (record, output) => {
         if (!names.has(output!)) throw unknown(name, output, names)

@@ -30,7 +30,7 @@ export function process<K, V, K2, R>(
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K2, R>> {
   const facts = processing(name, options)
   return operator(
-    parent => ({ ...facts(parent), key: options.key, value: options.value, effect: 'rekeys' }),
+    parent => ({ ...facts(parent), key: options.key, value: options.value }),
     (task, out, { strict }) => opened(task, { name, options, forward: out as Emit<never>, processor, strict }),
   )
 }

@@ -15,17 +15,21 @@ export interface RepartitionOptions<V> {
 }
 
 /**
- * Moves each record to the task of its key through the topic `<application>-<name>-repartition`, always. A null key is dropped there, as Kafka Streams does.
+ * Moves each record to the task of its key through the topic `<application>-<name>-repartition`, always. A null key is dropped there, as Kafka Streams does. In a plan that
+ * is given to `optimize` it may share the topic of another repartition of the same stream, unless `merge: false`.
  *
  * @example
  * orders.pipe(selectKey(order => order.client), repartition('by-client'), count('orders-per-client'))
  */
 export function repartition<K, V>(
   name: string,
-  options: RepartitionOptions<NoInfer<V>> & { readonly key?: Serde<NonNullable<NoInfer<K>>> } = {},
+  options: RepartitionOptions<NoInfer<V>> & { readonly key?: Serde<NonNullable<NoInfer<K>>>; readonly merge?: boolean } = {},
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, V>> {
   return operator(
-    parent => moving(name, options.key ?? parent.key, options.value ?? parent.value, options.partitions, false),
+    parent => {
+      const facts = moving(name, options.key ?? parent.key, options.value ?? parent.value, options.partitions, false)
+      return options.merge === false ? facts : { ...facts, repartition: Object.freeze({ ...facts.repartition!, mergeable: true }) }
+    },
     (_task, out) => out,
   )
 }

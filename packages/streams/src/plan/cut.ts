@@ -10,6 +10,10 @@ export const internal = {
   positions: (id: string, source: string): string => `${id}-${source}-positions`,
 }
 
+/** Whether a store has a changelog of its own. */
+export const isLogged = (sourceLogs: ReadonlyMap<string, unknown>, { name, logged }: StoreSpec): boolean =>
+  logged !== false && !sourceLogs.has(name)
+
 /** A part of a plan whose nodes run in one task: nothing between them goes through a topic. */
 export interface SubTopology {
   readonly index: number

@@ -18,6 +18,8 @@ export interface NodeDescription {
   /** Partitions of a repartition topic, when the plan says them. */
   readonly partitions?: number
   readonly stores: readonly string[]
+  /** The topic that it reads is the changelog of its stores. */
+  readonly sourceLog?: true
   /** Of an asynchronous stage: the order in which its results leave, and whether its work may be done twice without a trace. */
   readonly async?: { readonly order: 'key' | 'partition'; readonly idempotent: boolean }
   /** Global tables whose rows it reads, by their topics. */
@@ -60,6 +62,8 @@ export interface StoreDescription {
   readonly retention?: number
   /** False: it has no changelog. */
   readonly logged: boolean
+  /** The topic that its table reads, where that is its changelog. */
+  readonly sourceLog?: string
 }
 
 /**
@@ -77,6 +81,7 @@ export function describeJson(topology: Topology): TopologyDescription {
     kind,
     ...(retention !== undefined && { retention }),
     logged,
+    ...(topology.sourceLogs.has(name) && { sourceLog: topology.sourceLogs.get(name)!.source!.topics[0]! }),
   }))
   return { id: topology.id, fingerprint: topology.fingerprint, subTopologies, globals, stores }
 }
@@ -138,6 +143,7 @@ function described(topology: Topology, node: Node, names: ReadonlyMap<Node, Name
     name: names.get(node)!.taking,
     ...placeOf(topology, node, moved),
     stores: stores.map(spec => spec.name),
+    ...(stores.some(spec => topology.sourceLogs.has(spec.name)) && { sourceLog: true }),
     ...(node.async && { async: { order: topology.ordered.has(node) ? 'partition' : 'key', idempotent: node.async.idempotent } }),
     ...(node.globals && { globals: node.globals.flatMap(({ source }) => source.topics) }),
     deadLetters: node.deadLetters ?? [],

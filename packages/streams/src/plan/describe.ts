@@ -40,6 +40,7 @@ function placeText({ type, topics, connector, topic, stores }: NodeDescription):
 function notesText(node: NodeDescription): string {
   const notes = [
     node.type === 'source' && node.stores.length > 0 && `stores: [${node.stores.join(', ')}]`,
+    node.sourceLog === true && 'changelog: its topic',
     node.connector?.positions === 'acknowledged' && 'acknowledged: never exactly once',
     node.partitions !== undefined && `partitions: ${node.partitions}`,
     node.globals && `global tables: [${node.globals.join(', ')}]`,

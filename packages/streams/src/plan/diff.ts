@@ -57,6 +57,14 @@ function kept(say: Say, before: StoreDescription, after: StoreDescription): Plan
   }
   if (before.logged && !after.logged) return say('loses', `store '${name}' has no changelog any more: it is empty after each restart`)
   if (!before.logged && after.logged) return say('notes', `store '${name}' has a changelog now: it begins empty`)
+  if (before.sourceLog !== after.sourceLog) {
+    if (after.sourceLog === undefined)
+      return say(
+        'loses',
+        `store '${name}' had its rows from topic ${before.sourceLog}, and its own changelog is empty: it knows only what comes from now on`,
+      )
+    return say('notes', `store '${name}' has its rows from topic ${after.sourceLog}: its own changelog is left behind`)
+  }
   const instead = `store '${name}' keeps rows for ${is} ms instead of ${was}`
   if (was > is) return say('loses', `${instead}: older ones are gone`)
   if (was < is) return say('notes', `${instead}: what had expired does not come back, and its topic's retention must be raised by hand`)

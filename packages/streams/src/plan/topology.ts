@@ -32,6 +32,8 @@ export interface Topology {
   readonly unread: ReadonlySet<Node>
   /** Of its tasks, by name; global tables have theirs. */
   readonly stores: ReadonlyMap<string, StoreSpec>
+  /** Stores whose changelog is the topic that their table reads, with that table: see `optimize`. */
+  readonly sourceLogs: ReadonlyMap<string, Node>
   /** The global tables that some node reads. */
   readonly globals: readonly GlobalFacts[]
   /** All in one task, every topic with one partition. */
@@ -57,22 +59,31 @@ export function topology(id: string, ...ends: readonly Stream<unknown>[]): Topol
         throw new RiachoError('RIACHO_NOT_A_PLAN', `topology '${id}': an end is not a Stream: give it what pipe() of a Stream returned`)
       return end.node
     }),
-    false,
+    { whole: false, reused: new Set() },
   )
 }
 
 /** The same plan with all its tasks in one sub-topology, as Kafka Streams' `TopologyTestDriver` runs it. */
 export function asOneTask(plan: Topology): Topology {
   const leaves = plan.nodes.filter(node => (plan.children.get(node) ?? []).length === 0)
-  return draw(plan.id, leaves, true)
+  return draw(plan.id, leaves, { whole: true, reused: new Set(plan.sourceLogs.values()) })
 }
+
+/** The plan with these ends instead; `reused`: tables whose own topics are their changelogs. */
+export const redraw = (plan: Topology, ends: readonly Node[], reused: ReadonlySet<Node>): Topology =>
+  draw(plan.id, ends, { whole: plan.whole, reused })
 
 /** Whether a value is a topology, made by any copy of this package. */
 export function isTopology(value: unknown): value is Topology {
   return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[mark] === true
 }
 
-function draw(id: string, ends: readonly Node[], whole: boolean): Topology {
+interface Drawn {
+  readonly whole: boolean
+  readonly reused: ReadonlySet<Node>
+}
+
+function draw(id: string, ends: readonly Node[], { whole, reused }: Drawn): Topology {
   checkName(id, 'topology')
   if (ends.length === 0) throw new RiachoError('RIACHO_NOT_A_PLAN', `topology '${id}' has no ends: give it the streams to run`)
   const nodes = reachable(ends)
@@ -109,10 +120,11 @@ function draw(id: string, ends: readonly Node[], whole: boolean): Topology {
     origins,
     unread: new Set(nodes.filter(node => isUnread(node, children))),
     stores,
+    sourceLogs: new Map([...reused].flatMap(table => storesOf(table, kept).map(spec => [spec.name, table] as const))),
     globals,
     whole,
     subTopologies: cut({ id, nodes, unmoved, kept, whole }),
-    fingerprint: fingerprint(nodes),
+    fingerprint: fingerprint(nodes, reused),
     [mark]: true as const,
   })
 }
@@ -226,7 +238,7 @@ function checkTopics(nodes: readonly Node[], unmoved: ReadonlySet<Node>): void {
   }
 }
 
-function fingerprint(nodes: readonly Node[]): string {
+function fingerprint(nodes: readonly Node[], reused: ReadonlySet<Node>): string {
   const index = new Map(nodes.map((node, i) => [node, i]))
   const lines = nodes.map(node =>
     [
@@ -236,6 +248,7 @@ function fingerprint(nodes: readonly Node[]): string {
       node.source?.topics.join() ?? '',
       (node.stores ?? []).map(spec => `${spec.name}:${spec.kind}`).join(),
       node.parents.map(parent => index.get(parent)).join(),
+      ...(reused.has(node) ? ['source changelog'] : []),
       ...(node.globals ?? []).map(({ source, store }) => `${source.topics.join()}:${store.name}:${store.kind}`),
     ].join('|'),
   )
