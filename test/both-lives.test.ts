@@ -187,6 +187,14 @@ const bothOf = (source: Observable<In>) =>
     [source.pipe(filter(n => n > 2)), (n: number, all: number) => all - n],
   ] as const
 
+/** A join of the stream of the odd numbers with that of the even ones: so each record is on one side, whichever side is subscribed to first. */
+const odd =
+  (join: (left: Observable<In>, even: Observable<In>) => Observable<Out>): OperatorFunction<In, Out> =>
+  source =>
+    join(source.pipe(filter(n => n % 2 !== 0)), source.pipe(filter(n => n % 2 === 0)))
+const near = { before: 40, after: 20, grace: 5, emitEvery: 0 }
+const pair = (left: number | null, right: number | null) => `${left}|${right}`
+
 /** A join of the odd numbers with the even ones; a row that becomes 3 goes. */
 const onTwoTables =
   (meet: (left: Observable<Row>, right: Observable<Row>) => Observable<Row>): OperatorFunction<In, Out> =>
@@ -294,8 +302,15 @@ const cases: Readonly<Record<string, Case>> = {
   flatMapValues: onStream(flatMapValues(n => Array.from({ length: Math.abs(n) % 3 }, (_, i) => i))),
   join: onStream(source => source.pipe(streams.join(source.pipe(count('n')), (n, sum) => [n, sum]))),
   'join that fails': onStream(source => source.pipe(streams.join(source.pipe(count('n')), (n, sum) => positive(n) + sum))),
+  joinStream: onStream(odd((left, even) => left.pipe(streams.joinStream('j', even, pair, near)))),
+  'joinStream that fails': onStream(odd((left, even) => left.pipe(streams.joinStream('j', even, l => positive(l), near)))),
+  'joinStream that skips': onStream(odd((left, even) => left.pipe(streams.joinStream('j', even, l => positive(l), { ...near, ...skip })))),
+  'joinStream of a stream with itself': onStream(source => source.pipe(streams.joinStream('j', source, pair, near))),
+  'joinStream over one store': onStream(source => source.pipe(streams.joinStream('j', source, pair, { ...near, singleStore: true }))),
   joinTable: onStream(onTwoTables((left, right) => left.pipe(streams.joinTable(right, sum)))),
+  leftJoinStream: onStream(odd((left, even) => left.pipe(streams.leftJoinStream('j', even, pair, near)))),
   leftJoinTable: onStream(onTwoTables((left, right) => left.pipe(streams.leftJoinTable(right, (n, m) => n + (m ?? 0))))),
+  outerJoinStream: onStream(odd((left, even) => left.pipe(streams.outerJoinStream('j', even, pair, near)))),
   outerJoinTable: onStream(
     onTwoTables((left, right) => left.pipe(streams.outerJoinTable(right, (n, m) => (n ?? 0) + (m ?? 0), { store: 'o' }))),
   ),

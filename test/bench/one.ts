@@ -1,5 +1,6 @@
 import { operatorChain } from './operator-chain.ts'
 import { stateless, statelessJson } from './stateless.ts'
+import { streamJoin, streamJoinMemory } from './stream-join.ts'
 import { windowMemory } from './window-memory.ts'
 import { windowedCount } from './windowed-count.ts'
 
@@ -9,6 +10,8 @@ const benchmarks: Record<string, () => Promise<{ value: number; unit: string }>>
   'windowed-count': windowedCount,
   'operator-chain': operatorChain,
   'window-memory': windowMemory,
+  'stream-join': streamJoin,
+  'stream-join-memory': streamJoinMemory,
 }
 
 const chosen = benchmarks[process.argv[2] ?? '']

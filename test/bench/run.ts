@@ -5,7 +5,15 @@
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 
-const names = ['stateless', 'stateless-json', 'windowed-count', 'operator-chain', 'window-memory'] as const
+const names = [
+  'stateless',
+  'stateless-json',
+  'windowed-count',
+  'operator-chain',
+  'window-memory',
+  'stream-join',
+  'stream-join-memory',
+] as const
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { runs: { type: 'string', default: '5' } } })
 const chosen = positionals.length > 0 ? positionals : names
 const runs = Number(values.runs)

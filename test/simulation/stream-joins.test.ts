@@ -10,6 +10,7 @@ const specs: Readonly<Record<string, Spec>> = {
   'inner-later': { how: 'inner', before: -2, after: 6, grace: 0, emitEvery: 0 },
   left: { how: 'left', before: 5, after: 0, grace: 4, emitEvery: 0 },
   'left-now': { how: 'left', before: 5, after: 0, grace: 0, emitEvery: 0 },
+  'left-now-seldom': { how: 'left', before: 5, after: 0, grace: 0, emitEvery: 50 },
   'left-seldom': { how: 'left', before: 2, after: 3, grace: 1, emitEvery: 50 },
   outer: { how: 'outer', before: 2, after: 8, grace: 2, emitEvery: 0 },
   'outer-back': { how: 'outer', before: 9, after: 0, grace: 0, emitEvery: 0 },

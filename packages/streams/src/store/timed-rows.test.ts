@@ -77,7 +77,9 @@ function play(width: number, steps: readonly Step[], ranges: readonly (readonly 
 const range = fc.tuple(fc.integer({ min: -1, max: 41 }), fc.integer({ min: -1, max: 41 }))
 it.each([1, 7, 100])('finds, removes, expires and puts back rows as a list does, in spans of %d', width => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), fc.array(range, { maxLength: 4 }), (steps, ranges) => play(width, steps, ranges)),
+    fc.property(fc.array(step, { minLength: 20, maxLength: 80 }), fc.array(range, { maxLength: 4 }), (steps, ranges) =>
+      play(width, steps, ranges),
+    ),
   )
 })
 
