@@ -130,7 +130,10 @@ const withOrigins =
 
 /** Whether what a node hands on was made by an operator of this task, not read from a topic. */
 function isDerived(node: Node, own: ReadonlySet<Node>, plan: Topology): boolean {
-  return own.has(node) && !moved(plan, node) && (deriving.has(node.kind) || node.parents.some(parent => isDerived(parent, own, plan)))
+  if (!own.has(node) || moved(plan, node)) return false
+  // What a cache held back is not of the record being processed.
+  const held = node.stores?.some(spec => spec.cache !== undefined) === true
+  return held || deriving.has(node.kind) || node.parents.some(parent => isDerived(parent, own, plan))
 }
 
 function asWritten(node: Node, from: Node, task: EngineTask, record: StreamRecord<unknown, unknown>): Origin {

@@ -45,6 +45,12 @@ export interface Failure {
   readonly firstFailure: number
 }
 
+/** How many changes a store holds back until the commit. */
+export interface CacheSpec {
+  /** Keys that wait at most: one more, and the changes of all of them leave at once. */
+  readonly recordsMax: number
+}
+
 /** A store that a node declares; `create` makes an empty one per task. */
 export interface StoreSpec<S extends Store = Store> {
   readonly name: string
@@ -56,6 +62,8 @@ export interface StoreSpec<S extends Store = Store> {
   readonly logged?: boolean
   /** Rows of one key and time stand side by side: its changelog is never compacted. */
   readonly duplicates?: boolean
+  /** It holds changes back until the commit: what the node hands on goes through it. */
+  readonly cache?: CacheSpec
   create(task: StoreTask): S
 }
 

@@ -40,7 +40,7 @@ export function tableTableJoin<K, L, R, O>(
 ): OperatorFunction<Change<K, L>, Change<K, O>> {
   const { label, options } = a
   return left => {
-    const spec = resultStore<K, O>(left, label, options.store, options.value)
+    const spec = resultStore<K, O>(left, label, options, options.value)
     const versioned = [left, right].map(side => isStream(side) && side.node.versioned === true)
     return combined<Change<K, O>>(
       [left, right],

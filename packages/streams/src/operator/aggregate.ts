@@ -4,12 +4,13 @@ import type { Serde } from '../contract/serde.ts'
 import { aggregation } from '../plan/aggregate.ts'
 import type { ErrorOption } from '../plan/failure.ts'
 import { json } from '../serde/json.ts'
+import type { CacheOption } from '../store/cache.ts'
 import type { EmitOptions } from '../window/kind.ts'
 import type { TableFolding } from '../window/table-aggregation.ts'
 import type { AlignedWindows, SessionWindows, SlidingWindows, Windows } from '../window/windows.ts'
 
 /** Options of an aggregation: the serde of its result, JSON unless said. */
-export interface AggregateOptions<R> extends ErrorOption {
+export interface AggregateOptions<R> extends ErrorOption, CacheOption {
   readonly value?: Serde<R>
 }
 

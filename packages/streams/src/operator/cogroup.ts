@@ -90,7 +90,11 @@ export function cogroup<K, R>(
   checkMerge(name, window, merge)
   if (inputs.length === 0) throw new RiachoError('RIACHO_OPTION', `'${name}' groups no streams: give it [stream, add] of at least one`)
   const sources = inputs.map(([source]) => source)
-  const { spec, facts } = kept(name, { key: keysOf(name, sources) as Serde<K>, value: options.value ?? json<R>() }, window)
+  const { spec, facts } = kept(
+    name,
+    { key: keysOf(name, sources) as Serde<K>, value: options.value ?? json<R>(), cache: options.cache },
+    window,
+  )
   return combined<unknown>(
     sources,
     () => ({ ...facts, partitioned: true, ...deadLettersOf(onError) }),

@@ -2,6 +2,7 @@ import type { OperatorFunction } from 'rxjs'
 import type { Change, Delta, StreamRecord, Windowed } from '../contract/record.ts'
 import { aggregation } from '../plan/aggregate.ts'
 import { int64 } from '../serde/numbers.ts'
+import type { CacheOption } from '../store/cache.ts'
 import type { EmitOptions } from '../window/kind.ts'
 import type { Windows } from '../window/windows.ts'
 
@@ -14,10 +15,10 @@ import type { Windows } from '../window/windows.ts'
  */
 export function count<K, V>(
   name: string,
-  options: EmitOptions & { readonly window: Windows },
+  options: EmitOptions & CacheOption & { readonly window: Windows },
 ): OperatorFunction<StreamRecord<K, V>, Change<Windowed<K>, number>>
-export function count<K, V>(name: string): OperatorFunction<StreamRecord<K, V> | Delta<K, V>, Change<K, number>>
-export function count<K, V>(name: string, options: EmitOptions & { readonly window?: Windows } = {}): unknown {
+export function count<K, V>(name: string, options?: CacheOption): OperatorFunction<StreamRecord<K, V> | Delta<K, V>, Change<K, number>>
+export function count<K, V>(name: string, options: EmitOptions & CacheOption & { readonly window?: Windows } = {}): unknown {
   return aggregation<K, V, number>({
     name,
     value: int64,

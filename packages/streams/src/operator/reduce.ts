@@ -4,11 +4,12 @@ import type { Serde } from '../contract/serde.ts'
 import { aggregation } from '../plan/aggregate.ts'
 import type { ErrorOption } from '../plan/failure.ts'
 import { json } from '../serde/json.ts'
+import type { CacheOption } from '../store/cache.ts'
 import type { EmitOptions } from '../window/kind.ts'
 import type { Windows } from '../window/windows.ts'
 
 /** Options of a reduction: the serde of its values, JSON unless said. */
-export interface ReduceOptions<V> extends ErrorOption {
+export interface ReduceOptions<V> extends ErrorOption, CacheOption {
   readonly value?: Serde<V>
 }
 

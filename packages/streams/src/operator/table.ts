@@ -2,6 +2,7 @@ import type { Change } from '../contract/record.ts'
 import type { Emit } from '../contract/task.ts'
 import { deadLettersOf } from '../plan/failure.ts'
 import { makeNode } from '../plan/node.ts'
+import { type CacheOption, checkCached, withCache } from '../store/cache.ts'
 import { keyValueStore } from '../store/key-value.ts'
 import { versionedStore } from '../store/versioned.ts'
 import { type KTable, Stream } from '../stream.ts'
@@ -10,7 +11,7 @@ import { versionedFacts, versionedRows } from '../table/versioned-rows.ts'
 import { sourceFacts, type TopicOptions } from './topic.ts'
 
 /** Options of `table`. */
-export interface TableOptions<K, V> extends TopicOptions<K, V> {
+export interface TableOptions<K, V> extends TopicOptions<K, V>, CacheOption {
   /** Keeps the rows in a store of this name. Default: only if somebody needs them, in one named as the topic. */
   readonly store?: string
   /**
@@ -39,7 +40,8 @@ export function table<K, V>(name: string, options: TableOptions<K, V>): KTable<K
     source,
     ...deadLettersOf(options.onError),
   } as const
-  const { store: storeName = name, historyRetention } = options
+  const { store: storeName = name, historyRetention, cache } = options
+  checkCached(name, options.store, cache, historyRetention)
   if (historyRetention !== undefined) {
     const spec = versionedStore<K, V>(storeName, { ...options, historyRetention })
     return new Stream(
@@ -50,7 +52,7 @@ export function table<K, V>(name: string, options: TableOptions<K, V>): KTable<K
       }),
     )
   }
-  const spec = keyValueStore<K, V>(storeName, options)
+  const spec = withCache(keyValueStore<K, V>(storeName, options), source.key, cache)
   return new Stream(
     makeNode({
       ...facts,

@@ -8,6 +8,7 @@ import { said } from '../plan/mixed.ts'
 import { checkPartitioned } from '../plan/node.ts'
 import { operator } from '../plan/operator.ts'
 import { json } from '../serde/json.ts'
+import { type CacheOption, checkCached, withCache } from '../store/cache.ts'
 import { keyValueStore } from '../store/key-value.ts'
 import { versionedStore } from '../store/versioned.ts'
 import { isStream } from '../stream.ts'
@@ -19,13 +20,13 @@ interface RowSerdes<K, V> {
   readonly value?: Serde<V>
 }
 
-interface RowStore {
+interface RowStore extends CacheOption {
   /** The name of its store and changelog. A table whose rows somebody reads needs one. */
   readonly store?: string
   readonly historyRetention?: never
 }
 
-interface RowHistory {
+interface RowHistory extends CacheOption {
   readonly store: string
   /**
    * Milliseconds of event time for which the table knows how its rows were (KIP-889, KIP-914): then the record with the greatest timestamp is the row, and older ones
@@ -54,11 +55,12 @@ export function toTable<K, V>(
     const value = (options.value ?? parent?.value) as Serde<unknown> | undefined
     const key = (): Serde<unknown> => (options.key as Serde<unknown>) ?? (parent === undefined ? plainKey : keyOf(parent, label))
     const serdes = () => ({ key: key(), value: said(value, label, 'value') ?? json() })
-    const { historyRetention } = options
+    const { historyRetention, cache } = options
+    checkCached(label, options.store, cache, historyRetention)
     if (historyRetention !== undefined && options.store === undefined) throw unnamed()
     const history = historyRetention === undefined ? undefined : versionedStore(label, { ...serdes(), historyRetention })
     const lazy = history !== undefined || (options.store === undefined && parent !== undefined)
-    const spec = lazy ? undefined : (keyValueStore(label, serdes()) as unknown as Rows)
+    const spec = lazy ? undefined : (withCache(keyValueStore(label, serdes()), key(), cache) as unknown as Rows)
     return operator<StreamRecord<K, V>, Change<NonNullable<K>, NonNullable<V>>>(
       from => {
         checkPartitioned(from, label)

@@ -5,6 +5,7 @@ import type { Serde } from '../contract/serde.ts'
 import type { TableView } from '../contract/store.ts'
 import type { Emit, StoreSpec, Task } from '../contract/task.ts'
 import { RiachoError } from '../errors.ts'
+import { type CacheOption, checkCache, withCache } from '../store/cache.ts'
 import { keyValueStore, type StoreOptions } from '../store/key-value.ts'
 import { isStream } from '../stream.ts'
 import { aligned } from '../window/aligned.ts'
@@ -46,11 +47,12 @@ export function aggregation<K, V, R>(a: Aggregation<K, V, R>): OperatorFunction<
   checkName(a.name, 'store')
   checkEmit(a.name, a.window, a.stream.options)
   checkMerge(a.name, a.window, a.stream.merge)
+  checkCache(a.name, a.stream.options)
   return (source: Observable<unknown>) => {
     const key = isStream(source) ? keyOf(source.node, a.name) : plainKey
     const deltas = isStream(source) ? source.node.deltas === true : 'either'
     if (deltas === true && a.table === undefined) throw needsSubtract(a.name)
-    const { spec, facts } = kept(a.name, { key: key as Serde<K>, value: a.value }, a.window)
+    const { spec, facts } = kept(a.name, { key: key as Serde<K>, value: a.value, cache: a.stream.options.cache }, a.window)
     return operator<unknown, unknown>(
       parent => ({
         ...facts,
@@ -66,11 +68,12 @@ export function aggregation<K, V, R>(a: Aggregation<K, V, R>): OperatorFunction<
 /** What an aggregation keeps: its store, and the facts of its node that follow from it. */
 export function kept<K, R>(
   name: string,
-  serdes: StoreOptions<K, R>,
+  serdes: StoreOptions<K, R> & CacheOption,
   window: Windows | undefined,
 ): { readonly spec: StoreSpec; readonly facts: Omit<NodeSpec, 'parents' | 'open'> } {
   const kind = window === undefined ? undefined : kindOf(window)
-  const spec: StoreSpec = kind === undefined ? keyValueStore<K, R>(name, serdes) : kind.store(name, serdes, window as never)
+  const store: StoreSpec = kind === undefined ? keyValueStore<K, R>(name, serdes) : kind.store(name, serdes, window as never)
+  const spec = withCache(store, serdes.key as Serde<unknown>, serdes.cache)
   const facts: Omit<NodeSpec, 'parents' | 'open'> = {
     table: 'kept',
     view: task => {

@@ -1,5 +1,6 @@
 import type { Node } from '../contract/node.ts'
 import { RiachoError } from '../errors.ts'
+import { throughCache } from '../store/cache.ts'
 
 /** Counts the nodes made in this process, to order siblings as they were declared. */
 let created = 0
@@ -7,9 +8,12 @@ let created = 0
 /** A node as an operator says it: what is left out has no such fact. */
 export type NodeSpec = Omit<Node, 'created' | 'key' | 'value' | 'partitioned'> & Partial<Pick<Node, 'key' | 'value' | 'partitioned'>>
 
-/** Freezes a node. */
+/** Freezes a node. If one of its stores has a cache, what it hands on goes through that. */
 export function makeNode(spec: NodeSpec): Node {
-  return Object.freeze({ key: undefined, value: undefined, partitioned: false, ...spec, created: created++ })
+  const { stores = [], open } = spec
+  const cached = stores.some(store => store.cache !== undefined)
+  const held: Partial<NodeSpec> = cached ? { open: (task, out, asked) => open(task, throughCache(stores, task, out, asked), asked) } : {}
+  return Object.freeze({ key: undefined, value: undefined, partitioned: false, ...spec, ...held, created: created++ })
 }
 
 const legal = /^[A-Za-z0-9._-]{1,200}$/

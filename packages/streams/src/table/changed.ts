@@ -27,7 +27,7 @@ export function changedTable<K, V, R>(a: RowChange<K, V, R>): OperatorFunction<C
   return (source: Observable<Change<K, V>>) => {
     const parent = isStream(source) ? source.node : undefined
     const value = a.value(parent?.value)
-    const spec = resultStore<K, R>(source, label, options.store, value)
+    const spec = resultStore<K, R>(source, label, options, value)
     const versioned = parent?.versioned === true
     return operator<Change<K, V>, Change<K, R>>(
       ({ key, partitioned }) => ({

@@ -8,11 +8,12 @@ import { keyOf, plainKey } from '../plan/keyed.ts'
 import { said } from '../plan/mixed.ts'
 import type { NodeSpec } from '../plan/node.ts'
 import { json } from '../serde/json.ts'
+import { type CacheOption, checkCached, withCache } from '../store/cache.ts'
 import { keyValueStore } from '../store/key-value.ts'
 import { isStream } from '../stream.ts'
 
 /** Options of an operator that makes a table of tables. */
-export interface ResultOptions extends ErrorOption {
+export interface ResultOptions extends ErrorOption, CacheOption {
   /** Keeps the rows in a store of this name, with a changelog. Without one they are computed from those that it reads, each time somebody asks for one. */
   readonly store?: string
 }
@@ -24,12 +25,13 @@ export type ResultStore<K, R> = StoreSpec<KeyValueStore<K, R>> | undefined
 export function resultStore<K, R>(
   source: Observable<unknown>,
   label: string,
-  name: string | undefined,
+  { store: name, cache }: ResultOptions,
   value: Serde<R> | undefined,
 ): ResultStore<K, R> {
+  checkCached(label, name, cache)
   if (name === undefined) return undefined
   const key = (isStream(source) ? keyOf(source.node, label) : plainKey) as Serde<K>
-  return keyValueStore(name, { key, value: said(value, label, 'value') ?? json<R>() })
+  return withCache(keyValueStore(name, { key, value: said(value, label, 'value') ?? json<R>() }), key as Serde<unknown>, cache)
 }
 
 /** How a result answers wishes: from its store, or by what `view` makes of its parents' rows. */

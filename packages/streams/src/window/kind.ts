@@ -4,6 +4,7 @@ import type { Serde } from '../contract/serde.ts'
 import type { Store, TableView } from '../contract/store.ts'
 import type { Emit, StoreSpec, Task } from '../contract/task.ts'
 import type { ErrorOption } from '../plan/failure.ts'
+import type { CacheOption } from '../store/cache.ts'
 import type { StoreOptions } from '../store/key-value.ts'
 import type { Windows } from './windows.ts'
 
@@ -22,7 +23,7 @@ export interface Folding<K, V, R> {
   add(value: V, sum: R | null, record: StreamRecord<K, V>): R | null
   /** Joins two sessions that a record connects; the first is the earlier one. Sessions need it. */
   merge?(earlier: R | null, later: R | null, key: K): R | null
-  readonly options: ErrorOption & EmitOptions
+  readonly options: ErrorOption & EmitOptions & CacheOption
 }
 
 /** What is special to one kind of windows: its store, its key on topics, and how records are folded. */
