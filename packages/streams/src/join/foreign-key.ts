@@ -48,14 +48,16 @@ export interface ForeignKeyJoin<K, V, FK, T, R> {
 /**
  * Draws a foreign-key join (Kafka Streams: `KTableImpl.doJoinOnForeignKey`) as three nodes: the left task subscribes each row to its foreign key, the right task keeps
  * the subscriptions and answers, the left task joins the answers with its rows. Throws `RIACHO_PLAN_ONLY`, `RIACHO_MIXED`, `RIACHO_NOT_A_PLAN`, `RIACHO_NAME`,
- * `RIACHO_NOT_PARTITIONED`, `RIACHO_NO_SERDE`.
+ * `RIACHO_NOT_PARTITIONED`, `RIACHO_NO_SERDE`, `RIACHO_OPTION`.
  */
 export function joinByForeignKey<K, V, FK, T, R>(
   right: Observable<Change<FK, T>>,
   join: ForeignKeyJoin<K, V, FK, T, R>,
 ): OperatorFunction<Change<K, V>, Change<K, R>> {
-  const { name, label } = join
+  const { name, label, deletions } = join
   checkName(name, 'foreign-key join')
+  if (deletions !== undefined && deletions !== 'always')
+    throw new RiachoError('RIACHO_OPTION', `'${name}': deletions is 'always' or left out, not '${String(deletions)}'`)
   return source => {
     if (!isStream(source) && !isStream(right))
       throw new RiachoError(

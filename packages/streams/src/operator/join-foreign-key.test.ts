@@ -1,10 +1,11 @@
 import { expect, it } from 'vitest'
-import { keepsForeignKeyJoins, parcels } from '../join/foreign-key.fixture.ts'
+import { FakeTask, unasked } from '../async/fake-task.fixture.ts'
+import type { StreamRecord } from '../contract/record.ts'
+import { keepsForeignKeyJoins, type Parcel, parcels } from '../join/foreign-key.fixture.ts'
 import type { KTable } from '../stream.ts'
+import { instruction } from '../wire/foreign-key.ts'
 import { joinForeignKey } from './join-foreign-key.ts'
-import { clients, draw } from './orders.fixture.ts'
-import { to } from './to.ts'
-import { toStream } from './to-stream.ts'
+import { clients } from './orders.fixture.ts'
 
 keepsForeignKeyJoins(
   'joinForeignKey',
@@ -20,19 +21,22 @@ keepsForeignKeyJoins(
     ) as KTable<string, string>,
 )
 
-it('is drawn as its example says', () => {
-  const drawn = draw(
-    parcels().pipe(
-      joinForeignKey(
-        'parcel-city',
-        clients,
-        parcel => parcel.client,
-        (parcel, client) => ({ ...parcel, city: client.city }),
-        { deletions: 'always' },
-      ),
-      toStream(),
-      to('parcels-with-city'),
-    ),
-  )
-  expect(drawn.nodes.map(node => node.label)).toContain('parcel-city')
+it('answers every change of the left table if it is told', () => {
+  const drawn = (options?: { readonly deletions: 'always' }): readonly unknown[] => {
+    const told: unknown[] = []
+    const join = joinForeignKey(
+      'fk',
+      clients,
+      (parcel: Parcel) => parcel.client,
+      () => 1,
+      options,
+    )
+    const [subscribing] = parcels().pipe(join).node.parents[1]!.parents.slice(1)
+    const [input] = subscribing!.open(new FakeTask(), record => told.push((record as StreamRecord<string, object>).value), unasked)
+    input!({ key: 'p', value: { client: 'c', cents: 1 }, previous: null, timestamp: 0, headers: [], latest: true })
+    return told
+  }
+  expect(drawn()).toMatchObject([{ instruction: instruction.answerIfFound }])
+  expect(drawn({ deletions: 'always' })).toMatchObject([{ instruction: instruction.answer }])
+  expect(() => drawn({ deletions: 'never' as 'always' })).toThrow(/RIACHO_OPTION.*'never'/)
 })

@@ -11,14 +11,13 @@ import { type ForeignKeyOptions, joinByForeignKey } from '../join/foreign-key.ts
  * Like Kafka Streams it leaves out deletions that look needless. When both tables change at once, one of them may have been needed: then a result stays that should be
  * gone. `deletions: 'always'` answers every change of the left table, as `leftJoinForeignKey` does, and is right in the end whatever happens at once.
  *
- * Throws `RIACHO_NAME`, `RIACHO_NO_SERDE`, `RIACHO_NOT_A_PLAN`, `RIACHO_MIXED`, `RIACHO_PLAN_ONLY` when drawn.
+ * Throws `RIACHO_NAME`, `RIACHO_NO_SERDE`, `RIACHO_NOT_A_PLAN`, `RIACHO_MIXED`, `RIACHO_PLAN_ONLY`, `RIACHO_OPTION` when drawn.
  *
  * @example
- * const parcels = table('parcels', { key: text, value: json<{ client: string; cents: number }>() })
- * parcels.pipe(
- *   joinForeignKey('parcel-city', clients, parcel => parcel.client, (parcel, client) => ({ ...parcel, city: client.city })),
+ * clients.pipe(
+ *   joinForeignKey('client-country', cities, client => client.city, (client, city) => ({ ...client, country: city.country })),
  *   toStream(),
- *   to('parcels-with-city'),
+ *   to('clients-with-country'),
  * )
  */
 export function joinForeignKey<K, V, FK, T, R>(

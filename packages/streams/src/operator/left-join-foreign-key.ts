@@ -9,11 +9,10 @@ import { type ForeignKeyOptions, joinByForeignKey } from '../join/foreign-key.ts
  * Throws `RIACHO_NAME`, `RIACHO_NO_SERDE`, `RIACHO_NOT_A_PLAN`, `RIACHO_MIXED`, `RIACHO_PLAN_ONLY` when drawn.
  *
  * @example
- * const parcels = table('parcels', { key: text, value: json<{ client: string; cents: number }>() })
- * parcels.pipe(
- *   leftJoinForeignKey('parcel-city', clients, parcel => parcel.client, (parcel, client) => client?.city ?? 'unknown', { store: 'cities', value: text }),
+ * clients.pipe(
+ *   leftJoinForeignKey('client-country', cities, client => client.city, (_client, city) => city?.country ?? 'unknown', { store: 'countries', value: text }),
  *   toStream(),
- *   to('parcel-cities'),
+ *   to('countries-of-clients'),
  * )
  */
 export function leftJoinForeignKey<K, V, FK, T, R>(
