@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 /** Tests stand beside sources; two workers, because the suite must fit the smallest build machine. */
 export default defineConfig({
   test: {
+    setupFiles: ['test/fast-check.setup.ts'],
     include: ['packages/**/*.test.ts', 'connectors/**/*.test.ts', 'examples/**/*.test.ts', 'test/**/*.test.ts'],
     exclude: ['**/node_modules/**'],
     pool: 'forks',
