@@ -168,7 +168,7 @@ class Life {
 
 function externalTopics(plan: Topology): { readonly inputs: string[]; readonly outputs: string[] } {
   return {
-    inputs: plan.nodes.flatMap(node => node.source?.topics ?? []),
+    inputs: [...plan.nodes, ...plan.globals].flatMap(({ source }) => source?.topics ?? []),
     outputs: plan.nodes.flatMap(node => [...(typeof node.sink?.topic === 'string' ? [node.sink.topic] : []), ...(node.deadLetters ?? [])]),
   }
 }
