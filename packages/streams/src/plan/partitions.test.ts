@@ -1,10 +1,14 @@
 import { expect, it } from 'vitest'
 import { count } from '../operator/count.ts'
 import { filter } from '../operator/filter.ts'
+import { join } from '../operator/join.ts'
+import { joinTable } from '../operator/join-table.ts'
 import { mapAsync } from '../operator/map-async.ts'
 import { merge } from '../operator/merge.ts'
 import { rekey } from '../operator/rekey.ts'
 import { repartition } from '../operator/repartition.ts'
+import { table } from '../operator/table.ts'
+import { toTable } from '../operator/to-table.ts'
 import { topic } from '../operator/topic.ts'
 import { int64 } from '../serde/numbers.ts'
 import { text } from '../serde/text.ts'
@@ -62,4 +66,27 @@ it('asynchronous work by key meets equal counts only; it is told that it need no
   const work = (order?: 'partition') => merge(numbers('a'), numbers('b')).pipe(mapAsync(async n => n, order && { order }))
   expect(() => partitionCounts(topology('app', work()), external)).toThrow(/RIACHO_NOT_COPARTITIONED.*order: 'partition'/)
   expect(() => partitionCounts(topology('app', work('partition')), external)).not.toThrow()
+})
+
+it('a repartition topic has as many as the table that its records meet, unless it says how many', () => {
+  const rows = table('b', { key: text, value: int64 })
+  const met = (partitions?: number) =>
+    numbers('a').pipe(
+      rekey('r', n => String(n), partitions === undefined ? {} : { partitions }),
+      join(rows, (n, m) => n + m),
+    )
+  expect(partitionCounts(topology('app', met()), external).get('app-r-repartition')).toBe(6)
+  expect(() => partitionCounts(topology('app', met(5)), external)).toThrow(/RIACHO_NOT_COPARTITIONED.*'join'.*5 and 6/)
+  const tables = () => table('a', { key: text, value: int64 }).pipe(joinTable(rows, (n, m) => n + m))
+  expect(() => partitionCounts(topology('app', tables()), external)).toThrow(/RIACHO_NOT_COPARTITIONED.*'joinTable'.*4 and 6/)
+})
+
+it('repartition topics that meet have the most of them, through whatever joins them', () => {
+  const moved = (from: string, name: string) => numbers(from).pipe(rekey(name, n => String(n)))
+  const [x, y] = [moved('a', 'x'), moved('b', 'y').pipe(toTable({ store: 'y' }))]
+  const last = moved('a', 'z').pipe(toTable({ store: 'z' }))
+  const both = x.pipe(join(y, (n, m) => n + m))
+  const three = x.pipe(join(last, (n, m) => n + m))
+  const counts = partitionCounts(topology('app', three, both), external)
+  expect(['x', 'y', 'z'].map(name => counts.get(`app-${name}-repartition`))).toEqual([6, 6, 6])
 })

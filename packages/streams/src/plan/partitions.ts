@@ -4,38 +4,63 @@ import { internal, type SubTopology } from './cut.ts'
 import type { Topology } from './topology.ts'
 
 /**
- * Partition counts of every topic that the application reads: those of its sources are given, a repartition topic has what it says, else the most of any topic
- * upstream. Throws `RIACHO_NOT_COPARTITIONED` when the inputs of a keyed operator differ.
+ * Partition counts of every topic that the application reads: those of its sources are given; a repartition topic has what it says, else as many as what its records
+ * meet at a keyed operator, else the most of any topic upstream (Kafka Streams: `CopartitionedTopicsEnforcer`). Throws `RIACHO_NOT_COPARTITIONED` when the inputs of
+ * a keyed operator cannot agree.
  */
 export function partitionCounts(plan: Topology, external: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
   const counts = new Map(external)
-  const of = (node: Node, through: boolean, seen = new Set<Node>()): readonly number[] => {
-    if (seen.has(node)) return []
-    seen.add(node)
-    if (node.source !== undefined) {
-      const topics = node.source.connector === undefined ? node.source.topics : [internal.positions(plan.id, node.source.connector.name)]
-      return topics.map(topic => counts.get(topic) ?? 1)
-    }
-    if (through && node.repartition !== undefined && !plan.unmoved.has(node))
-      return [counts.get(internal.repartition(plan.id, node.repartition))!]
-    return node.parents.flatMap(parent => of(parent, true, seen))
-  }
   for (const node of plan.nodes) {
-    if (node.repartition !== undefined && !plan.unmoved.has(node)) {
-      counts.set(
-        internal.repartition(plan.id, node.repartition),
-        plan.whole ? 1 : (node.repartition.partitions ?? Math.max(1, ...of(node.repartition.meets ?? node, false))),
-      )
-    }
-    if (node.keyed && new Set(of(node, false)).size > 1) {
-      throw new RiachoError(
-        'RIACHO_NOT_COPARTITIONED',
-        `'${node.label}' meets inputs of ${[...new Set(of(node, false))].join(' and ')} partitions: put a repartition before it${node.async === undefined ? '' : ", or give it { order: 'partition' }"}`,
-        { place: { node: node.label } },
-      )
-    }
+    if (!moves(plan, node)) continue
+    const upstream = topicsOf(plan, node.repartition!.meets ?? node, node.repartition!.meets !== undefined)
+    const most = Math.max(1, ...upstream.map(({ topic }) => counts.get(topic) ?? 1))
+    counts.set(internal.repartition(plan.id, node.repartition!), plan.whole ? 1 : (node.repartition!.partitions ?? most))
   }
+  const meetings = plan.nodes.filter(node => node.keyed).map(node => ({ node, inputs: topicsOf(plan, node, false) }))
+  // What two of them agree on may be news to a third.
+  for (let round = 0; round < meetings.length; round++) for (const { inputs } of meetings) agree(inputs, counts)
+  for (const { node, inputs } of meetings) check(node, inputs, counts)
   return counts
+}
+
+/** A topic that a task reads. */
+interface Input {
+  readonly topic: string
+  /** It has as many partitions as what it meets. */
+  readonly free: boolean
+}
+
+const moves = (plan: Topology, node: Node): boolean => node.repartition !== undefined && !plan.unmoved.has(node)
+
+/** The topics that a node's records come from last. `through`: its own repartition topic too. */
+function topicsOf(plan: Topology, node: Node, through: boolean, seen = new Set<Node>()): readonly Input[] {
+  if (seen.has(node)) return []
+  seen.add(node)
+  if (node.source !== undefined) {
+    const topics = node.source.connector === undefined ? node.source.topics : [internal.positions(plan.id, node.source.connector.name)]
+    return topics.map(topic => ({ topic, free: false }))
+  }
+  if (through && moves(plan, node)) {
+    return [{ topic: internal.repartition(plan.id, node.repartition!), free: node.repartition!.partitions === undefined }]
+  }
+  return node.parents.flatMap(parent => topicsOf(plan, parent, true, seen))
+}
+
+function agree(inputs: readonly Input[], counts: Map<string, number>): void {
+  const bound = inputs.filter(({ free }) => !free)
+  const agreed = Math.max(...(bound.length > 0 ? bound : inputs).map(({ topic }) => counts.get(topic) ?? 1))
+  for (const { topic, free } of inputs) if (free) counts.set(topic, agreed)
+}
+
+function check(node: Node, inputs: readonly Input[], counts: ReadonlyMap<string, number>): void {
+  const found = new Set(inputs.map(({ topic }) => counts.get(topic) ?? 1))
+  if (found.size <= 1) return
+  const wayOut = node.async === undefined ? '' : ", or give it { order: 'partition' }"
+  throw new RiachoError(
+    'RIACHO_NOT_COPARTITIONED',
+    `'${node.label}' meets inputs of ${[...found].join(' and ')} partitions: put a repartition before it${wayOut}`,
+    { place: { node: node.label } },
+  )
 }
 
 /** Tasks of a sub-topology: the most partitions of its topics. */
