@@ -4,6 +4,8 @@ export interface Given {
   readonly value: string | null
   /** Epoch milliseconds. */
   readonly at: number
+  /** Milliseconds of the wall clock that pass before it comes. */
+  readonly wait?: number
 }
 
 /** Windows of `difference` milliseconds, both ends inclusive, that close `grace` after their end and are forgotten `retention` after their start. */
@@ -11,6 +13,8 @@ export interface Slides {
   readonly difference: number
   readonly grace: number
   readonly retention: number
+  /** Milliseconds of the wall clock between two looks for closed windows. */
+  readonly every?: number
 }
 
 /** What is handed on: the result of a window, or null for one that is no more, with the time of its last record. */
@@ -118,11 +122,13 @@ function changes(own: readonly Window[], { at }: Taken, difference: number): rea
 }
 
 /** Every step of an aggregation by sliding window, each result computed anew from the records that are in the window. */
-export function slidingSteps(input: readonly Given[], { difference, grace, retention }: Slides, fold: Fold): readonly Step[] {
+export function slidingSteps(input: readonly Given[], { difference, grace, retention, every = 0 }: Slides, fold: Fold): readonly Step[] {
   let windows: readonly Window[] = []
   let time = -1
   let written = -1
   let closed = -1
+  let now = 0
+  let next = 0
   const visible = ({ start }: Window): boolean => start > written - retention
   const put = (window: Window): string | null => {
     const value = fold(valuesOf(window))
@@ -132,6 +138,8 @@ export function slidingSteps(input: readonly Given[], { difference, grace, reten
     return value
   }
   const finals = (close: number): Told[] => {
+    if (now < next) return []
+    next = now + every
     if (close - difference - 1 < 0 || close <= closed) return []
     const from = Math.max(closed, difference)
     const over = windows.filter(each => visible(each) && each.start + difference >= from && each.start + difference < close)
@@ -141,6 +149,7 @@ export function slidingSteps(input: readonly Given[], { difference, grace, reten
       .map(each => ({ key: each.key, start: each.start, value: fold(valuesOf(each)), at: last(each) }))
   }
   return input.map(given => {
+    now += given.wait ?? 0
     if (given.key === null || given.value === null) return { updates: [], finals: [] }
     const record = given as Taken
     const { key, at } = record

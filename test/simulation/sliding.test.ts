@@ -57,18 +57,19 @@ const wanted: Readonly<Record<string, (input: readonly Given[]) => readonly Told
 
 function shown({ topic, key, value, at }: Played): Told {
   const { key: inner, start } = windowedKey(text, difference).decode(key!)
-  const read = (bytes: Buffer): string => (topic === 'count' || topic === 'final-short' ? String(int64.decode(bytes)) : text.decode(bytes))
+  const read = (bytes: Buffer): string =>
+    topic === 'count' || topic === 'final-short' || topic === 'seldom' ? String(int64.decode(bytes)) : text.decode(bytes)
   return { key: inner, start, value: value === null ? null : read(value), at }
 }
 
-const record = fc.record({
+const fields = {
   key: fc.oneof({ weight: 12, arbitrary: fc.constantFrom('a', 'b', 'é') }, { weight: 1, arbitrary: fc.constant(null) }),
   value: fc.oneof({ weight: 12, arbitrary: fc.constantFrom('x', 'y', 'z') }, { weight: 1, arbitrary: fc.constant(null) }),
   at: fc.nat(24),
-})
+}
 /** Time goes on by a millisecond or two a record, and each is up to 12 behind or ahead of that. */
 const input = fc
-  .tuple(fc.integer({ min: 1, max: 2 }), fc.array(record, { maxLength: 30 }))
+  .tuple(fc.integer({ min: 1, max: 2 }), fc.array(fc.record(fields), { maxLength: 30 }))
   .map(([pace, records]) => records.map((each, i) => ({ ...each, at: Math.max(0, i * pace + each.at - 12) })))
 
 it('sliding windows equal their recomputation, however often the application ends on the way', async () => {
@@ -82,6 +83,23 @@ it('sliding windows equal their recomputation, however often the application end
       for (const [name, told] of Object.entries(wanted)) {
         expect([name, got.filter(({ topic }) => topic === name).map(shown)]).toEqual([name, told(given)])
       }
+    }),
+    { numRuns: 100, interruptAfterTimeLimit: 5_000 },
+  )
+})
+
+const throttled = topology('throttled', source.pipe(count('seldom', { window: windows.long, emit: 'onClose' }), toStream(), to('seldom')))
+
+it('closed sliding windows are looked for once a second, and not by records at the beginning of time', async () => {
+  const waiting = fc.array(fc.record({ ...fields, wait: fc.nat(900) }), { maxLength: 30 })
+  await fc.assert(
+    fc.asyncProperty(waiting, async given => {
+      const got = await played(
+        throttled,
+        given.map(each => ({ topic: 'in', ...each })),
+        'none',
+      )
+      expect(got.map(shown)).toEqual(finalsOf(given, { ...long, every: 1000 }, counted))
     }),
     { numRuns: 100, interruptAfterTimeLimit: 5_000 },
   )

@@ -147,6 +147,14 @@ describe.each(Object.entries(layouts))('%s', (_layout, declared) => {
     },
   )
 
+  it('reads the keys of a window in the order of their bytes', () => {
+    const { store } = open()
+    for (const key of unevenKeys.toReversed()) store.put(key, 100, 1, 0)
+    const inOrder = [...unevenKeys].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+    expect([...store.fetchAll(100, 100)].map(([key]) => key)).toEqual(inOrder)
+    expect([...store.backwardFetchAll(0, 200)].map(([key]) => key)).toEqual(inOrder.toReversed())
+  })
+
   it('is read while it is written: what comes behind is met, what is gone is not', () => {
     const { store } = open()
     for (const start of [110, 120, 130]) store.put('k', start, start, 0)
