@@ -22,7 +22,9 @@ function joined(reach: number): KStream<string, string> {
   )
 }
 
-/** source → inner join of two streams → sink, 10,000 keys, both changelogs on: every right record meets the up to three left ones of its key in the last minute. */
+/**
+ * source → inner join of two streams → sink, 10,000 keys, both changelogs on: every right record meets the up to three left ones of its key in the last minute.
+ */
 export async function streamJoin(): Promise<{ value: number; unit: string }> {
   const names = Array.from({ length: keys }, (_, i) => `key-${i}`)
   const broker = await loaded(records, i => [names[(i >> 1) % keys]!, i % 2 === 0 ? `l${i}` : `r${i}`, start + i])

@@ -52,8 +52,9 @@ function partners(record: Kept, input: readonly Kept[], { before, after, grace }
 }
 
 /**
- * Everything that a join must hand on, computed from the input alone: the pairs of each record are looked for in the whole history. What met nothing is kept in a list that
- * is sorted and walked through whenever it may hold something whose window has closed; the walk ends one record after it has met a record of each side that must wait on.
+ * Everything that a join must hand on, computed from the input alone: the pairs of each record are looked for in the whole history. What met nothing is kept in
+ * a list that is sorted and walked through whenever it may hold something whose window has closed; the walk ends one record after it has met a record of each
+ * side that must wait on.
  */
 export function joined(given: readonly Given[], spec: Spec): Wanted[] {
   const input = given.map((record, index) => ({ ...record, index }))

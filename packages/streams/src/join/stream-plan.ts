@@ -25,7 +25,10 @@ export interface StreamJoinOptions<L, R> extends ErrorOption {
 
 /** When a left or outer join hands on records that met no other. */
 export interface UnmatchedOption {
-  /** Least milliseconds of the wall clock between two looks for unmatched records whose windows have closed. Default 1000, as Kafka Streams does; 0 looks at each record. */
+  /**
+   * Least milliseconds of the wall clock between two looks for unmatched records whose windows have closed. Default 1000, as Kafka Streams does; 0 looks at
+   * each record.
+   */
   readonly emitEvery?: number
 }
 

@@ -5,8 +5,8 @@ import { keyForm } from '../store/key.ts'
 import type { JoinStores, StreamJoin } from './stream-plan.ts'
 
 /**
- * A stream joined with itself over one store (Kafka Streams: `KStreamKStreamSelfJoin`): a record meets those before it as their left side, then as their right side, and
- * itself where it stands in the order of time.
+ * A stream joined with itself over one store (Kafka Streams: `KStreamKStreamSelfJoin`): a record meets those before it as their left side, then as their right
+ * side, and itself where it stands in the order of time.
  */
 export function openSelfJoin(
   task: Task,

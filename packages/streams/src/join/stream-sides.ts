@@ -1,4 +1,4 @@
-import type { StreamRecord } from '../contract/record.ts'
+import { type Headers, noHeaders, type StreamRecord } from '../contract/record.ts'
 import type { Emit, Task } from '../contract/task.ts'
 import { failed } from '../plan/failure.ts'
 import { keyForm } from '../store/key.ts'
@@ -10,14 +10,7 @@ import type { JoinStores, StreamJoin } from './stream-plan.ts'
 type Joined = StreamRecord<unknown, unknown>
 
 /** Makes the joined value of a record of this side and one of the other, in the order of left and right, and hands it on. */
-type Meet = (
-  side: JoinSide,
-  key: unknown,
-  own: unknown,
-  other: unknown,
-  timestamp: number,
-  headers: StreamRecord<unknown, unknown>['headers'],
-) => void
+type Meet = (side: JoinSide, key: unknown, own: unknown, other: unknown, timestamp: number, headers: Headers) => void
 
 /** Makes the two inputs of a join: left, right. They share the clock. */
 export function openSides(task: Task, out: Emit<Joined>, join: StreamJoin, stores: JoinStores): readonly Emit<never>[] {
@@ -42,8 +35,8 @@ function meeting(task: Task, out: Emit<Joined>, { name, f, options }: StreamJoin
 }
 
 /**
- * One side (Kafka Streams: `KStreamKStreamJoin` before `KStreamJoinWindow`): a record first lets out what has waited in vain, then meets the records of the other side, and
- * is stored after that; one that met none is handed on alone, at once if its window has passed, else when it has closed.
+ * One side (Kafka Streams: `KStreamKStreamJoin` before `KStreamJoinWindow`): a record first lets out what has waited in vain, then meets the records of the
+ * other side, and is stored after that; one that met none is handed on alone, at once if its window has passed, else when it has closed.
  */
 function openSide(
   side: JoinSide,
@@ -91,8 +84,8 @@ function openSide(
 }
 
 /**
- * The records that wait for one of the other side, and when they are let out (Kafka Streams: `TimeTracker`). Its times are kept with the stream time of the join, so that a
- * restart changes nothing: Kafka Streams looks at the store again only when its walk before could have left something behind.
+ * The records that wait for one of the other side, and when they are let out (Kafka Streams: `TimeTracker`). Its times are kept with the stream time of the
+ * join: when Kafka Streams walks over the store again depends on where its last walk ended, and a restart must not change what comes out.
  */
 class Unmatched {
   /** Stream time of both sides. */
@@ -105,7 +98,8 @@ class Unmatched {
   readonly #store: UnmatchedStore<unknown>
   readonly #join: StreamJoin
   readonly #forward: (side: JoinSide, key: unknown, value: unknown, time: number) => void
-  #headers: Joined['headers'] = []
+  /** Of the record that lets out what waits. */
+  #headers: Headers = noHeaders
 
   constructor(task: Task, store: UnmatchedStore<unknown>, join: StreamJoin, meet: Meet) {
     this.clock = task.streamTimeOf(join.name)

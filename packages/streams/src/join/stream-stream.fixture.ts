@@ -21,7 +21,10 @@ export type Pairing = (
   name?: string,
 ) => OperatorFunction<StreamRecord<string, Order>, StreamRecord<string, string>>
 
-/** What comes out of a join while orders come in, each written as `l` or `r`, its key, its time and its cents: 'l a 5 100'. Windows that have closed are looked for at each. */
+/**
+ * What comes out of a join while orders come in, each written as `l` or `r`, its key, its time and its cents: 'l a 5 100'. Windows that have closed are looked
+ * for at each.
+ */
 export function met(pairing: Pairing, steps: readonly string[], options: Options = {}): readonly (readonly string[])[] {
   const sides = { l: new Subject<StreamRecord<string, Order>>(), r: new Subject<StreamRecord<string, Order>>() }
   let out: string[] = []

@@ -4,12 +4,12 @@ import type { StreamJoiner, StreamJoinOptions } from '../join/stream-plan.ts'
 import { streamJoin } from '../join/stream-stream.ts'
 
 /**
- * Joins two streams by key and time: a left record at t meets each right record in [t - before, t + after] milliseconds, whichever comes first, and each pair is handed on
- * with the later of their times (Kafka Streams: `KStreamKStreamJoin`). Null keys and null values are dropped and counted. Both streams have the same number of partitions.
- * `singleStore` joins a stream with itself over one store (Kafka Streams: `KStreamKStreamSelfJoin`).
+ * Joins two streams by key and time: a left record at t meets each right record in [t - before, t + after] milliseconds, whichever comes first, and each pair
+ * is handed on with the later of their times (Kafka Streams: `KStreamKStreamJoin`). Null keys and null values are dropped and counted. Both streams have the
+ * same number of partitions. `singleStore` joins a stream with itself over one store (Kafka Streams: `KStreamKStreamSelfJoin`).
  *
  * @example
- * orders.pipe(joinStream('paid', payments, (order, paid) => ({ ...order, paid: paid.cents }), { before: 0, after: hours(1), grace: minutes(5) }))
+ * orders.pipe(joinStream('paid', payments, (order, paid) => ({ ...order, paid: paid.cents }), { before: minutes(1), after: hours(1), grace: minutes(5) }))
  */
 export function joinStream<K, L, R, O>(
   name: string,

@@ -4,11 +4,12 @@ import type { StreamJoiner, StreamJoinOptions, UnmatchedOption } from '../join/s
 import { streamJoin } from '../join/stream-stream.ts'
 
 /**
- * Joins two streams as `joinStream` does; a left record that met no right one is handed on with null when its window and the grace have passed in event time, which only
- * later records show, or at once when it came too late for them. So is a left record without a key (KIP-962); other null keys, and null values, are dropped and counted.
+ * Joins two streams as `joinStream` does; a left record that met no right one is handed on with null when its window and the grace have passed in event time,
+ * which only later records show, or at once when it came too late for them. So is a left record without a key (KIP-962); other null keys, and null values, are
+ * dropped and counted.
  *
  * @example
- * orders.pipe(leftJoinStream('paid', payments, (order, paid) => ({ ...order, paid: paid?.cents ?? 0 }), { before: 0, after: hours(1), grace: minutes(5) }))
+ * orders.pipe(leftJoinStream('unpaid', payments, (order, paid) => order.cents - (paid?.cents ?? 0), { before: minutes(1), after: hours(1), grace: minutes(5) }))
  */
 export function leftJoinStream<K, L, R, O>(
   name: string,

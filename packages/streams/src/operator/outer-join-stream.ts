@@ -4,8 +4,9 @@ import type { StreamJoiner, StreamJoinOptions, UnmatchedOption } from '../join/s
 import { streamJoin } from '../join/stream-stream.ts'
 
 /**
- * Joins two streams as `joinStream` does; a record of either side that met none of the other is handed on with null when its window and the grace have passed in event
- * time, which only later records show, or at once when it came too late for them. So is a record without a key (KIP-962); null values are dropped and counted.
+ * Joins two streams as `joinStream` does; a record of either side that met none of the other is handed on with null when its window and the grace have passed
+ * in event time, which only later records show, or at once when it came too late for them. So is a record without a key (KIP-962); null values are dropped and
+ * counted.
  *
  * @example
  * orders.pipe(outerJoinStream('seen', payments, (order, paid) => ({ order, paid }), { before: minutes(5), after: hours(1), grace: minutes(5) }))

@@ -8,8 +8,8 @@ import type { StoreOptions } from './key-value.ts'
 import { TimedRows } from './timed-rows.ts'
 
 /**
- * The records of one side of a stream-stream join, all of them, by key and time. A row whose time <= (greatest time put so far) - retention is invisible. Keys are
- * given as what stands for them: the join knows it.
+ * The records of one side of a stream-stream join, all of them, by key and time. A row whose time <= (greatest time put so far) - retention is invisible. Keys
+ * are given as what stands for them: the join knows it.
  */
 export interface JoinSideStore<K, V> extends Store {
   /** Finds the visible rows of a key between two times, both inclusive, in the order of time and arrival; returns how many there are. */

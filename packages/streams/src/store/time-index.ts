@@ -1,6 +1,6 @@
 /**
- * One number for each time, the times in order. A time that goes leaves a hole behind, which is closed when it is met or when there are many: so adding at the end,
- * taking from either end and deleting anywhere cost the same however many times there are.
+ * One number for each time, the times in order. A time that goes leaves a hole behind, which is closed when it is met or when there are many: so adding at the
+ * end, taking from either end and deleting anywhere cost the same however many times there are.
  */
 export class TimeIndex {
   readonly #numbers = new Map<number, number>()

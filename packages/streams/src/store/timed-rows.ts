@@ -7,9 +7,9 @@ const chunkMask = chunkSize - 1
 const none = -1
 
 /**
- * Rows by key and time, any number with the same key and time, one column a field: a row is a slot, and a key with one row has no list. The rows of a key stand in the
- * order of time, equal times as they came; the rows of each span of time are linked, so that those that expire are found without a look at the others. What was
- * inserted and removed since the last commit is remembered, and a removed row keeps its slot until then: so putting back is doing the same backwards.
+ * Rows by key and time, any number with the same key and time, one column a field: a row is a slot, and a key with one row has no list. The rows of a key stand
+ * in the order of time, equal times as they came; the rows of each span of time are linked, so that those that expire are found without a look at the others.
+ * What was inserted and removed since the last commit is remembered, and a removed row keeps its slot until then: so putting back is doing the same backwards.
  */
 export class TimedRows<V> {
   /** Milliseconds of a span. */

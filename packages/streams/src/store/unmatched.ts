@@ -15,8 +15,8 @@ export interface UnmatchedStore<K> extends Store {
   /** Forgets the records of one side, key and time, which have met one now. */
   remove(side: JoinSide, key: Canonical, time: number, at: number): void
   /**
-   * Hands on and forgets the right records before `right` and the left ones before `left`, in the order of time, side (right first), key and arrival. Returns the time of
-   * the last record that Kafka Streams' walk over the store would have looked at, -1 in an empty store.
+   * Hands on and forgets the right records before `right` and the left ones before `left`, in the order of time, side (right first), key and arrival. Returns
+   * the time of the last record that Kafka Streams' walk over the store would have looked at, -1 in an empty store.
    */
   release(right: number, left: number, at: number, forward: Forward<K>): number
   /** Records that are kept, those that went since the last commit too. */
@@ -146,7 +146,9 @@ class MemoryUnmatchedStore<K> implements UnmatchedStore<K> {
     return [...keys].sort((a, b) => Buffer.compare(this.#form.bytes(a), this.#form.bytes(b)))
   }
 
-  /** Kafka Streams walks on until it has met a record of each side whose window is open, and then looks at one more; where a side has none it walks to the end. */
+  /**
+   * Kafka Streams walks on until it has met a record of each side whose window is open, and then looks at one more; where a side has none it walks to the end.
+   */
   #lookedAt(released: number): number {
     const [rights, lefts] = this.#rows
     const right = rights.firstSpan()

@@ -9,8 +9,8 @@ const keyHead = 9
 const uneven = 1
 
 /**
- * Writes the rows of a store of unmatched records (Kafka Streams: `TimestampedKeyAndJoinSideSerializer`, and a list of `LeftOrRightValueSerializer`) into buffers that
- * are used again, for callers that copy at once.
+ * Writes the rows of a store of unmatched records (Kafka Streams: `TimestampedKeyAndJoinSideSerializer`, and a list of `LeftOrRightValueSerializer`) into
+ * buffers that are used again, for callers that copy at once.
  */
 export class UnmatchedWriter {
   #key = Buffer.alloc(256)
