@@ -92,6 +92,12 @@ describe('the first difference of a case', () => {
   it('does not see the names of unnamed stores', () => {
     const log = (name: string) => ({ [`app-KTABLE-${name}-changelog`]: [logged] })
     const unnamed: Case = { ...sample, changelog: log('STATE-STORE-0000000003') }
-    expect(firstDifference(unnamed, { ...same, changelog: log('STATE-STORE-0000000007') })).toBeUndefined()
+    expect(firstDifference(unnamed, { ...same, changelog: log('ours') })).toBeUndefined()
+    const other = { ...logged, step: logged.step + 1 }
+    const two = (first: string, second: string) => ({ [`app-${first}-changelog`]: [logged], [`app-${second}-changelog`]: [other] })
+    const both: Case = { ...sample, changelog: two('A-STATE-STORE-0000000001', 'B-STATE-STORE-0000000002') }
+    expect(firstDifference(both, { ...same, changelog: two('z', 'a') })).toBeUndefined()
+    expect(firstDifference(both, { ...same, changelog: log('ours') })).toContain('unnamed store 2')
+    expect(firstDifference({ ...sample, changelog: {} }, { ...same, changelog: log('ours') })).toContain('KTABLE-ours')
   })
 })

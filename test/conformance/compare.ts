@@ -70,11 +70,16 @@ function storesDifference(of: Case, outcome: Outcome): string | undefined {
 
 const generated = /-STATE-STORE-\d+/
 
-/** Topics of one side, repartition topics or the others. A topic whose name the engine generated is called by its place among such topics. */
-function topicsOf(log: Outcome['changelog'], repartition: boolean): Record<string, readonly LogRecord[]> {
+/** Topics of one side, repartition topics or the others. Those of unnamed stores are called by their place among such topics, in the order of what they hold. */
+function topicsOf(
+  log: Outcome['changelog'],
+  repartition: boolean,
+  unnamed: (name: string) => boolean,
+): Record<string, readonly LogRecord[]> {
   const names = Object.keys(log).filter(name => name.endsWith('-repartition') === repartition)
-  const unnamed = names.filter(name => generated.test(name)).sort()
-  const called = (name: string): string => (generated.test(name) ? `unnamed store ${unnamed.indexOf(name) + 1}` : name)
+  const held = (name: string): string => JSON.stringify(log[name])
+  const places = names.filter(unnamed).sort((a, b) => (held(a) < held(b) ? -1 : 1))
+  const called = (name: string): string => (unnamed(name) ? `unnamed store ${places.indexOf(name) + 1}` : name)
   return Object.fromEntries(names.map(name => [called(name), log[name]!]))
 }
 
@@ -87,8 +92,10 @@ const whole = (records: readonly LogRecord[], like: readonly LogRecord[], last =
   like.some(({ step }) => step >= last) ? records : records.filter(({ step }) => step < last)
 
 function topicsDifference(of: Case, outcome: Outcome, repartition: boolean): string | undefined {
-  const expected = topicsOf(of.changelog, repartition)
-  const actual = Object.entries(topicsOf(outcome.changelog, repartition)).flatMap(([topic, records]) => {
+  const expected = topicsOf(of.changelog, repartition, name => generated.test(name))
+  const someUnnamed = Object.keys(of.changelog).some(name => generated.test(name))
+  const isOurs = (name: string): boolean => someUnnamed && !Object.hasOwn(of.changelog, name)
+  const actual = Object.entries(topicsOf(outcome.changelog, repartition, isOurs)).flatMap(([topic, records]) => {
     const like = expected[topic] ?? []
     const counted = whole(stampless(records, like), like, of.fails?.step)
     return counted.length < records.length && counted.length === 0 && like.length === 0 ? [] : [[topic, counted] as const]

@@ -27,6 +27,7 @@ export interface TopicSerdes {
 /** The plan while it is drawn: what each node became, and what a reader of the results must know. */
 export class Drawing {
   readonly of: Case
+  readonly rowsNeeded: boolean
   readonly sources = new Map<string, TopicSerdes>()
   /** Written topics. */
   readonly sinks = new Map<string, TopicSerdes>()
@@ -39,8 +40,10 @@ export class Drawing {
   readonly #read = new Set<string>()
   readonly #optional = new Set<string>()
 
-  constructor(of: Case) {
+  /** `rowsNeeded`: somebody reads the rows of tables that the case does not name. */
+  constructor(of: Case, rowsNeeded: boolean) {
     this.of = of
+    this.rowsNeeded = rowsNeeded
   }
 
   #part(id: string): Part {

@@ -6,14 +6,17 @@ import { kept } from './interpreter-tables.ts'
 import { serdeOf } from './serdes.ts'
 import type { Datum, Some } from './show.ts'
 
+/** The name of an operator: its id, where the case gives it no other. */
+const nameOf = (node: NodeSpec): string => (typeof node.name === 'string' ? node.name : node.id)
+
 /** The stream of a join, moved first when its key was changed. */
 function streamSide(node: NodeSpec, drawing: Drawing): Records {
   const from = drawing.input(node)
-  return drawing.scattered(node.from[0]) ? from.pipe(repartition<Datum, Datum>(field(node, 'name'), serdesOf(node))) : from
+  return drawing.scattered(node.from[0]) ? from.pipe(repartition<Datum, Datum>(nameOf(node), serdesOf(node))) : from
 }
 
 function drawStreamTableJoin(node: NodeSpec, drawing: Drawing): void {
-  const grace = typeof node.graceMs === 'number' && { grace: node.graceMs, name: field(node, 'name'), value: serdeOf(node.value) }
+  const grace = typeof node.graceMs === 'number' && { grace: node.graceMs, name: nameOf(node), value: serdeOf(node.value) }
   const meet = joiner(field(node, 'joiner'))
   const f = (value: Datum, row: Datum, record: { readonly key: Datum }): Datum => meet(record.key, value, row)
   const table = drawing.changes(node.from[1])

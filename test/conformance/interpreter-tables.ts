@@ -60,11 +60,12 @@ function drawTable(node: NodeSpec, drawing: Drawing): void {
   const serdes = serdesOf(node)
   drawing.sources.set(field(node, 'topic'), serdes)
   const store = typeof node.store === 'string' && { store: node.store }
-  drawing.put(node.id, table(field(node, 'topic'), { ...serdes, ...store, ...historyOf(node) }) as Changes)
+  const onError = drawing.of.config.onDeserializationError === 'continue' ? 'skip' : 'fail'
+  drawing.put(node.id, table(field(node, 'topic'), { ...serdes, ...store, ...historyOf(node), onError }) as Changes)
 }
 
 function drawToTable(node: NodeSpec, drawing: Drawing): void {
-  const store = typeof node.store === 'string' && { store: node.store }
+  const store = (typeof node.store === 'string' || drawing.rowsNeeded) && { store: storeOf(node) }
   const options = { ...serdesOf(node), ...store, ...historyOf(node) } as Parameters<typeof toTable<Datum, Datum>>[0]
   const from = drawing.input(node)
   const records = drawing.scattered(node.from[0]) ? from.pipe(repartition<Datum, Datum>(node.id, serdesOf(node))) : from

@@ -1,4 +1,4 @@
-import { optimize, type Topology, topology } from '@riacho/streams'
+import { optimize, RiachoError, type Topology, topology } from '@riacho/streams'
 import type { Case } from './case.ts'
 import { aggregateOperators } from './interpreter-aggregates.ts'
 import { cogroupsOperators } from './interpreter-cogroups.ts'
@@ -34,12 +34,22 @@ export interface Interpreted {
 
 /** Draws the plan of a case with Riacho's public operators. Throws {@link Missing} for what Riacho does not have. */
 export function interpret(of: Case): Interpreted {
-  const drawing = new Drawing(of)
+  try {
+    return drawn(of, false)
+  } catch (thrown) {
+    if (thrown instanceof RiachoError && thrown.code === 'RIACHO_NAME') return drawn(of, true)
+    throw thrown
+  }
+}
+
+/** Kafka Streams makes up a name for a store that is needed and has none; Riacho says that it needs one. */
+function drawn(of: Case, rowsNeeded: boolean): Interpreted {
+  const drawing = new Drawing(of, rowsNeeded)
   for (const node of of.topology) {
     const draw = Object.hasOwn(operators, node.op) ? operators[node.op] : undefined
     if (draw === undefined) throw new Missing(`operation ${node.op}`)
     draw(node, drawing)
   }
-  const drawn = topology(of.application, ...drawing.ends())
-  return { topology: of.config.optimize === true ? optimize(drawn) : drawn, drawing }
+  const plan = topology(of.application, ...drawing.ends())
+  return { topology: of.config.optimize === true ? optimize(plan) : plan, drawing }
 }
