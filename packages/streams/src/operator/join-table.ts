@@ -7,7 +7,8 @@ import { type TableJoiner, type TableJoinOptions, tableTableJoin } from '../join
  * row, with the later of the two times; one that goes hands on a deletion. Both tables have the same number of partitions.
  *
  * @example
- * clients.pipe(joinTable(orders.pipe(count('orders-per-client')), (client, n) => ({ ...client, orders: n })), toStream())
+ * const counts = orders.pipe(rekey('by-client', order => order.client), count('orders-per-client'))
+ * clients.pipe(joinTable(counts, (client, n) => ({ ...client, orders: n })), toStream())
  */
 export function joinTable<K, L, R, O>(
   right: Observable<Change<NoInfer<K>, R>>,

@@ -8,7 +8,8 @@ import { type TableJoiner, type TableJoinOptions, tableTableJoin } from '../join
  * number of partitions.
  *
  * @example
- * clients.pipe(leftJoinTable(orders.pipe(count('orders-per-client')), (client, n) => ({ ...client, orders: n ?? 0 })), toStream())
+ * const counts = orders.pipe(rekey('by-client', order => order.client), count('orders-per-client'))
+ * clients.pipe(leftJoinTable(counts, (client, n) => ({ ...client, orders: n ?? 0 })), toStream())
  */
 export function leftJoinTable<K, L, R, O>(
   right: Observable<Change<NoInfer<K>, R>>,

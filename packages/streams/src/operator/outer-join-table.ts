@@ -7,7 +7,8 @@ import { type TableJoiner, type TableJoinOptions, tableTableJoin } from '../join
  * either side hand on the new row, with the later of the two times; one that goes hands on a deletion. Both tables have the same number of partitions.
  *
  * @example
- * clients.pipe(outerJoinTable(orders.pipe(count('orders-per-client')), (client, n) => `${client?.name ?? 'unknown'}: ${n ?? 0}`), toStream())
+ * const counts = orders.pipe(rekey('by-client', order => order.client), count('orders-per-client'))
+ * clients.pipe(outerJoinTable(counts, (client, n) => `${client?.name ?? 'unknown'}: ${n ?? 0}`), toStream())
  */
 export function outerJoinTable<K, L, R, O>(
   right: Observable<Change<NoInfer<K>, R>>,
