@@ -174,6 +174,7 @@ const schema: Schema<number> = {
 const sink: Sink<string, number> = { name: 'sink', idempotent: true, write: async () => {} }
 const seen = keyValueStore('seen', { key: text, value: int64 })
 const window = tumbling(10, { grace: 5 })
+const slides = streams.sliding(4, { grace: 20 })
 const sessions = streams.session(4, { grace: 20, retention: 1000 })
 const sign = (n: number) => (n < 0 ? 'minus' : 'plus')
 const sum = (a: number, b: number) => a + b
@@ -279,6 +280,11 @@ const cases: Readonly<Record<string, Case>> = {
   'count in hopping windows': onStream(pipe(count('n', { window: hopping(10, { advance: 3, grace: 0 }) }), toStream())),
   'count in sessions': onStream(pipe(count('n', { window: sessions }), toStream())),
   'count at the end of sessions': onStream(pipe(count('n', { window: sessions, emit: 'onClose', emitEvery: 0 }), toStream())),
+  'count in sliding windows': onStream(pipe(count('n', { window: slides }), toStream())),
+  'count when sliding windows close': onStream(pipe(count('n', { window: slides, emit: 'onClose', emitEvery: 0 }), toStream())),
+  'count when windows close': onStream(
+    pipe(count('n', { window: tumbling(10, { grace: 5, retention: 100 }), emit: 'onClose', emitEvery: 0 }), toStream()),
+  ),
   'count of a table': onTable(pipe(byParity, count('n'), toStream())),
   filter: onStream(filter(n => n > 2)),
   'filter that fails': onStream(filter(n => positive(n) > 2)),

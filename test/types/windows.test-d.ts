@@ -1,0 +1,101 @@
+import {
+  aggregate,
+  type Change,
+  count,
+  json,
+  type KStream,
+  type KTable,
+  minutes,
+  reduce,
+  regroup,
+  sliding,
+  table,
+  text,
+  topic,
+  toStream,
+  tumbling,
+  updates,
+  type Windowed,
+  type WindowStore,
+  windowStoreByKey,
+} from '@riacho/streams'
+
+interface Order {
+  readonly client: string
+  readonly cents: number
+}
+const orders = topic('orders', { key: text, value: json<Order>() })
+const nullable = topic('orders', { key: text, value: json<Order>(), nulls: 'keep' })
+const recent = sliding(minutes(5), { grace: minutes(1), retention: minutes(30) })
+const zero = () => 0
+const total = (order: Order, sum: number) => sum + order.cents
+const both = (a: number, b: number) => a + b
+const perMinute = tumbling(minutes(1), { grace: 0 })
+const perCity = table('clients', { key: text, value: json<{ city: string }>() }).pipe(
+  regroup('g', client => [client.city, 1], { key: text, value: json<number>() }),
+)
+
+// What sliding windows give.
+orders.pipe(count('n', { window: recent })) satisfies KTable<Windowed<string>, number>
+orders.pipe(reduce('r', (a, b) => (b.cents > a.cents ? b : a), { window: recent })) satisfies KTable<Windowed<string>, Order>
+orders.pipe(
+  aggregate(
+    's',
+    () => 0,
+    (order, sum) => sum + order.cents,
+    { window: recent },
+  ),
+) satisfies KTable<Windowed<string>, number>
+orders.pipe(count('n', { window: recent }), updates()) satisfies KStream<Windowed<string>, number>
+nullable.pipe(count('n', { window: recent })) satisfies KTable<Windowed<string>, number>
+
+// Final results are changes of a table like others.
+orders.pipe(count('n', { window: recent, emit: 'onClose' })) satisfies KTable<Windowed<string>, number>
+orders.pipe(count('n', { window: perMinute, emit: 'onClose', emitEvery: 0 }), toStream()) satisfies KStream<Windowed<string>, number | null>
+orders.pipe(reduce('r', a => a, { window: perMinute, emit: 'onUpdate' })) satisfies KTable<Windowed<string>, Order>
+
+// Grace is always said.
+// @ts-expect-error
+sliding(minutes(5), {})
+// @ts-expect-error
+sliding(minutes(5))
+// @ts-expect-error
+sliding({ difference: minutes(5), grace: 0 })
+
+// Nothing closes without a window.
+// @ts-expect-error
+orders.pipe(count('n', { emit: 'onClose' }))
+// @ts-expect-error
+orders.pipe(reduce('r', (a: Order) => a, { emit: 'onClose' }))
+// @ts-expect-error
+orders.pipe(aggregate('s', zero, total, { emit: 'onClose' }))
+// @ts-expect-error
+orders.pipe(count('n', { window: perMinute, emit: 'final' }))
+// @ts-expect-error
+orders.pipe(count('n', { window: perMinute, emit: 'onClose', emitEvery: '1s' }))
+// A table that was regrouped has no times to cut into windows.
+// @ts-expect-error
+perCity.pipe(count('n', { window: recent }))
+
+// Only sessions are merged.
+// @ts-expect-error
+orders.pipe(aggregate('s', zero, total, { window: recent, merge: both }))
+
+// Reads of a window store.
+declare const store: WindowStore<string, Order>
+for (const [start, { value, timestamp }] of store.fetch('k', 0, 10)) [start, value.cents, timestamp] satisfies [number, number, number]
+for (const [start] of store.backwardFetch('k', 0, 10)) start satisfies number
+for (const [key, start, row] of store.fetchAll(0, 10)) [key, start, row.value.client] satisfies [string, number, string]
+for (const [key] of store.backwardFetchAll(0, 10)) key satisfies string
+windowStoreByKey('seen', { key: text, value: json<Order>(), retention: minutes(5) }) satisfies { readonly name: string }
+// @ts-expect-error
+windowStoreByKey('seen', { key: text, value: json<Order>() })
+// @ts-expect-error
+store.fetch(1, 0, 10)
+// @ts-expect-error
+store.fetch('k', 0)
+
+// A windowed change is no plain one.
+declare const change: Change<Windowed<string>, number>
+// @ts-expect-error
+change.key satisfies string
