@@ -13,6 +13,8 @@ export interface Given {
   readonly at: number
   /** Milliseconds by which the wall clock moves before the record comes. Default 0. */
   readonly wait?: number
+  /** It is taken and committed together with the record before it. */
+  readonly together?: boolean
 }
 
 /** A record of an output topic as a read_committed reader sees it. */
@@ -45,11 +47,11 @@ export async function played(plan: Topology, input: readonly Given[], restarts: 
   const life = new Life(whole, broker, clock)
   await life.begin()
   const producer = await broker.producer({})
-  for (const { topic, key, value, at, wait } of input) {
+  for (const [i, { topic, key, value, at, wait }] of input.entries()) {
     if (wait !== undefined) clock.advance(wait)
     producer.partition({ topic, partition: 0 }).append(at, key, value)
     await producer.flush()
-    await settle(life, restarts)
+    if (input[i + 1]?.together !== true) await settle(life, restarts)
   }
   const stands = await Promise.all(outputs.sort().map(name => standing(broker, name)))
   await life.close()

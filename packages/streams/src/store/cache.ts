@@ -14,8 +14,9 @@ import { HeldChanges } from './held-changes.ts'
 export interface CacheOption {
   /**
    * Holds changes back until the commit (Kafka Streams: record cache): of all changes of a key only the last is written to the changelog and handed on, with the row that
-   * was handed on before as its old value. Who reads the table's rows sees each change at once. Default: none, every change is written and handed on. On plain
-   * Observables nobody commits, and nothing is held back.
+   * was handed on before as its old value. Who reads the table's rows sees each change at once. Default: none, each change is written and handed on when it is made, as
+   * Kafka Streams does with a cache of 0 bytes; how many changes are seen then does not depend on when commits happen. On plain Observables nobody commits, and nothing
+   * is held back.
    */
   readonly cache?: CacheSpec | undefined
 }
