@@ -2,6 +2,7 @@ import { concat, EMPTY, firstValueFrom, from, generate, NEVER, of, Subject, take
 import { expect, it, vi } from 'vitest'
 import type { StreamRecord } from '../contract/record.ts'
 import type { Sink } from '../contract/sink.ts'
+import type { WindowStore } from '../contract/store.ts'
 import { count } from '../operator/count.ts'
 import { mapAsync } from '../operator/map-async.ts'
 import { mapValues } from '../operator/map-values.ts'
@@ -10,6 +11,7 @@ import { type ProcessContext, process } from '../operator/process.ts'
 import { toStream } from '../operator/to-stream.ts'
 import { topic } from '../operator/topic.ts'
 import { text } from '../serde/text.ts'
+import { windowStore } from '../store/window.ts'
 import { runPlain } from './run.ts'
 
 type Text = StreamRecord<string, string>
@@ -158,4 +160,23 @@ it('completes when all inputs have', async () => {
   right.next(2)
   right.complete()
   expect(await got).toEqual([1, 2])
+})
+
+it('stores let go of what has expired, and forget what nobody will put back', async () => {
+  const spec = windowStore('w', { key: text, value: text, retention: 10 })
+  let store: WindowStore<string, string> | undefined
+  let most = 0
+  const windows = process<string, string, string, string>(
+    'p',
+    context => {
+      store = context.store(spec)
+      return ({ key, value, timestamp }) => {
+        store!.put(key, timestamp, value, timestamp)
+        most = Math.max(most, store!.size, store!.uncommitted)
+      }
+    },
+    { stores: [spec] },
+  )
+  await firstValueFrom(from(Array.from({ length: 5000 }, (_, at) => record('a', 'x', at))).pipe(windows, toArray()))
+  expect([most < 1100, store!.size, store!.uncommitted]).toEqual([true, 10, 0])
 })

@@ -3,6 +3,9 @@ import type { Store } from '../contract/store.ts'
 import type { Emit, Failure, Held, Origin, Position, Punctuator, StoreSpec, Task } from '../contract/task.ts'
 import { RiachoError } from '../errors.ts'
 
+/** Records after which stores forget what an abort would need: nothing is ever aborted here. */
+const recordsPerCommit = 1000
+
 /** The task of an operator that runs on a plain Observable: stores in memory, the wall clock, no topics. */
 export class PlainTask implements Task {
   readonly id = 'plain'
@@ -14,6 +17,7 @@ export class PlainTask implements Task {
   readonly #streamPunctuators = new Set<{ due: number; interval: number; call: Punctuator }>()
   readonly #error: (error: unknown) => void
   #closed = false
+  #records = 0
 
   constructor(error: (error: unknown) => void) {
     this.#error = error
@@ -32,10 +36,20 @@ export class PlainTask implements Task {
       each.due += (Math.floor((this.streamTime - each.due) / each.interval) + 1) * each.interval
       each.call(this.streamTime)
     }
+    if (++this.#records % recordsPerCommit === 0) this.#commit()
+  }
+
+  /** Stores hand on what they hold back, let go of what expired, and forget what was before. */
+  #commit(): void {
+    for (const store of this.#stores.values()) {
+      if ((store.pending ?? 0) > 0) store.flush!()
+      store.committed()
+    }
   }
 
   /** Resolves when no stage holds anything and what they had opened is closed; rejects when it cannot be closed. */
   async finish(): Promise<void> {
+    this.#commit()
     while (!this.#closed && this.#stages.some(stage => stage.size > 0)) {
       for (const stage of this.#stages) {
         stage.flush()
