@@ -56,7 +56,11 @@ it('a chosen partition that does not exist, and a value that its serde refuses, 
   await far.close()
   const broken = mapValues<string, string, string>(() => 5 as never)
   const refused = await joined(topology('refused', source.pipe(broken, to('out', { value: text }))), { broker })
-  await expect(take(refused)).rejects.toMatchObject({ code: 'RIACHO_ENCODE', place: { topic: 'out' } })
+  await expect(take(refused)).rejects.toMatchObject({
+    code: 'RIACHO_ENCODE',
+    message: expect.stringContaining('a value for out'),
+    place: { node: 'out', topic: 'in', partition: 0, offset: 0 },
+  })
   await refused.close()
 })
 

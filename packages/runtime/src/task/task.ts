@@ -32,6 +32,7 @@ import { type KeptStore, keptStore } from './kept-store.ts'
 import { Letters } from './letters.ts'
 import { Punctuations } from './punctuations.ts'
 import { openSender } from './sender.ts'
+import { stopOf } from './stop.ts'
 
 /** What a task is made of. */
 export interface TaskParts {
@@ -326,7 +327,7 @@ export class EngineTask implements Task {
   }
 
   fail(error: unknown): void {
-    this.failure ??= error ?? new RiachoError('RIACHO_PROCESSING', `task ${this.id} failed`)
+    this.failure ??= stopOf(error, this.id, this.position())
     this.#parts.wake()
   }
 

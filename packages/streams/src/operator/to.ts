@@ -3,13 +3,17 @@ import type { StreamRecord } from '../contract/record.ts'
 import type { Serde, Serdes } from '../contract/serde.ts'
 import type { ChosenPartition, Emit, SinkSpec } from '../contract/task.ts'
 import { RiachoError } from '../errors.ts'
+import { deadLettersOf, type ErrorOption, failed } from '../plan/failure.ts'
 import { said } from '../plan/mixed.ts'
 import { makeNode } from '../plan/node.ts'
 import { json } from '../serde/json.ts'
 import { isStream, Stream } from '../stream.ts'
 
-/** How a topic is written: serdes (default: the inherited ones, else JSON for values) and partition (default: murmur2 of the key's bytes; windowed keys: of the inner key). */
-export interface ToOptions<K, V> extends Partial<Serdes<NonNullable<K>, NonNullable<V>>> {
+/**
+ * How a topic is written: serdes (default: the inherited ones, else JSON for values) and partition (default: murmur2 of the key's bytes; windowed keys: of the inner key).
+ * `onError` is for records that its serdes refuse, and for which its functions throw or choose what there is not.
+ */
+export interface ToOptions<K, V> extends Partial<Serdes<NonNullable<K>, NonNullable<V>>>, ErrorOption {
   readonly partition?: (record: StreamRecord<K, V>, partitions: number) => ChosenPartition
 }
 
@@ -48,7 +52,26 @@ export function to<K, V>(
       ...(options.partition && { partition: options.partition as NonNullable<SinkSpec['partition']> }),
     })
     return new Stream<never>(
-      makeNode({ kind: 'sink', label, parents: Object.freeze([parent]), sink, open: task => [task.sender(sink) as Emit] }),
+      makeNode({
+        kind: 'sink',
+        label,
+        parents: Object.freeze([parent]),
+        sink,
+        ...deadLettersOf(options.onError),
+        open: task => [guarded(task.sender(sink), failed(task, label, options.onError, 'RIACHO_ENCODE')) as Emit],
+      }),
     )
+  }
+}
+
+/** What the record itself is to blame for is the policy's; a broker that does not take it is not. */
+function guarded(send: Emit<StreamRecord<unknown, unknown>>, fail: (thrown: unknown) => void): Emit<StreamRecord<unknown, unknown>> {
+  return record => {
+    try {
+      send(record)
+    } catch (thrown) {
+      if (!(thrown instanceof RiachoError)) throw thrown
+      fail(thrown)
+    }
   }
 }
