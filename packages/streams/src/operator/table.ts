@@ -12,6 +12,8 @@ import { sourceFacts, type TopicOptions } from './topic.ts'
 
 /** Options of `table`. */
 export interface TableOptions<K, V> extends TopicOptions<K, V>, CacheOption {
+  /** True: rows keep the headers of their records, in the changelog too (KIP-1271). Default false: state has no headers. */
+  readonly headers?: boolean
   /** Keeps the rows in a store of this name. Default: only if somebody needs them, in one named as the topic. */
   readonly store?: string
   /**

@@ -23,6 +23,8 @@ interface RowSerdes<K, V> {
 interface RowStore extends CacheOption {
   /** The name of its store and changelog. A table whose rows somebody reads needs one. */
   readonly store?: string
+  /** True: rows keep the headers of their records, in the changelog too (KIP-1271). Default false: state has no headers. */
+  readonly headers?: boolean
   readonly historyRetention?: never
 }
 
@@ -56,11 +58,12 @@ export function toTable<K, V>(
     const key = (): Serde<unknown> => (options.key as Serde<unknown>) ?? (parent === undefined ? plainKey : keyOf(parent, label))
     const serdes = () => ({ key: key(), value: said(value, label, 'value') ?? json() })
     const { historyRetention, cache } = options
+    const headers = 'headers' in options && options.headers === true
     checkCached(label, options.store, cache, historyRetention)
     if (historyRetention !== undefined && options.store === undefined) throw unnamed()
     const history = historyRetention === undefined ? undefined : versionedStore(label, { ...serdes(), historyRetention })
     const lazy = history !== undefined || (options.store === undefined && parent !== undefined)
-    const spec = lazy ? undefined : (withCache(keyValueStore(label, serdes()), key(), cache) as unknown as Rows)
+    const spec = lazy ? undefined : (withCache(keyValueStore(label, { ...serdes(), headers }), key(), cache) as unknown as Rows)
     return operator<StreamRecord<K, V>, Change<NonNullable<K>, NonNullable<V>>>(
       from => {
         checkPartitioned(from, label)

@@ -16,7 +16,7 @@ export function sourceRows<K, V>(
   return ({ key, value, timestamp, headers }) => {
     if (key === null) return task.drop('null-key')
     const previous = asked.previous ? (store?.get(key)?.value ?? null) : undefined
-    store?.put(key, value, timestamp)
+    store?.put(key, value, timestamp, headers)
     out({ key, value, previous, timestamp, headers, latest: true })
   }
 }
