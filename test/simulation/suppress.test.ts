@@ -77,6 +77,7 @@ const record = fc.record({
   key: fc.constantFrom('a', 'aa', 'b', 'é'),
   value: fc.option(fc.constantFrom('x', 'y', ''), { freq: 5 }),
   at: fc.nat(16),
+  together: fc.boolean(),
 })
 /** Time goes on by two milliseconds a record, and each is up to 8 behind or ahead of that. The stream has no null values. */
 const input = fc.array(record, { maxLength: 30 }).map(records =>

@@ -182,17 +182,29 @@ it('logs a deletion of what was taken out, without a version, and none of what c
   ])
 })
 
-it('keeps the place of a key that is restored twice, and takes old versions', () => {
+it('restores old versions, and each place as it was logged last', () => {
   const { store } = open(text, false)
   const long = (n: number): Buffer => Buffer.from(n.toString(16).padStart(16, '0'), 'hex')
   const sized = (raw: string): Buffer => Buffer.concat([long(raw.length).subarray(4), Buffer.from(raw)])
   const version0 = (time: number, from: string, to: string): Buffer => Buffer.concat([long(time), sized(from), sized(to)])
   store.restore(Buffer.from('a'), version0(3, '1', '2'), 50, [])
   store.restore(Buffer.from('a'), version0(9, '2', '4'), 60, [])
-  expect([store.time, store.prior('a'), store.bytes]).toEqual([3, 1, 0])
+  expect([store.time, store.prior('a'), store.bytes]).toEqual([9, 1, 0])
   expect(store.first()).toMatchObject({ change: { value: 4, previous: 2, timestamp: 60 }, position: null })
   store.restore(Buffer.from('a'), null, 70, [])
   expect(store.size).toBe(0)
+})
+
+it('restores the place of a key that was taken out and came again between two commits', () => {
+  const { task, store } = open(text)
+  store.put(1, change('a', 1, null), at)
+  store.flush()
+  store.shift()
+  store.put(9, change('a', 2, 1), at)
+  store.flush()
+  const again = open(text).store
+  for (const { key: raw, value: bytes, timestamp, headers } of task.logged) again.restore(raw, bytes, timestamp, headers)
+  expect([again.time, again.prior('a')]).toEqual([9, 1])
 })
 
 it('is empty when cleared', () => {

@@ -296,7 +296,10 @@ class MemorySuppressBuffer<K, V> implements SuppressBuffer<K, V> {
     })
   }
 
-  /** The place of a key stays where it was, whatever time its later records tell. */
+  /**
+   * The changelog tells each place as it was. Kafka Streams keeps that of the key's earlier record, which is wrong if the key was taken out and came again between two
+   * commits.
+   */
   #restored(
     key: K,
     bytes: Uint8Array,
@@ -308,7 +311,7 @@ class MemorySuppressBuffer<K, V> implements SuppressBuffer<K, V> {
     const { context, prior, previous, value, time } = decodeBufferValue(bytes, version, record, waitingPrior)
     const { topic, partition, offset, timestamp, headers } = context
     const decode = (raw: Uint8Array | null): V | null => (raw === null ? null : this.#value.decode(raw))
-    const place = this.#added(key, found?.time ?? time, decode(prior))
+    const place = this.#added(key, time, decode(prior))
     const position = topic === '' ? null : { topic, partition, offset }
     const change: Change<K, V> = {
       key,
