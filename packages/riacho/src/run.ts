@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type App, type AppEvent, app as makeApp } from '@riacho/runtime'
+import { type App, type AppEvent, externalTopics, app as makeApp } from '@riacho/runtime'
 import { type Topology, warnings } from '@riacho/streams'
 import type { Broker } from '@riacho/streams/engine'
 import { dataRoot, openBroker } from './broker.ts'
@@ -62,13 +62,8 @@ export async function run(topology: Topology, options: RunOptions = {}): Promise
 }
 
 /** On the embedded broker nobody else makes the topics that a plan reads and writes; those of a cluster belong to its people. */
-async function createTopics(broker: Broker, { nodes }: Topology): Promise<void> {
-  const named = nodes.flatMap(({ source, sink, deadLetters = [] }) => [
-    ...(source?.topics ?? []),
-    ...(typeof sink?.topic === 'string' ? [sink.topic] : []),
-    ...deadLetters,
-  ])
-  await broker.admin.createTopics([...new Set(named)].map(name => ({ name, partitions: 1 })))
+async function createTopics(broker: Broker, plan: Topology): Promise<void> {
+  await broker.admin.createTopics(externalTopics(plan).map(name => ({ name, partitions: 1 })))
 }
 
 /** What the engine takes of the settings: an absent one stays absent, so that the engine's default holds. */

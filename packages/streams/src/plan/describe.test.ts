@@ -5,6 +5,8 @@ import type { Source } from '../contract/source.ts'
 import { branch } from '../operator/branch.ts'
 import { count } from '../operator/count.ts'
 import { filter } from '../operator/filter.ts'
+import { globalTable } from '../operator/global-table.ts'
+import { lookup } from '../operator/lookup.ts'
 import { mapValues } from '../operator/map-values.ts'
 import { persist } from '../operator/persist.ts'
 import { regroup } from '../operator/regroup.ts'
@@ -208,4 +210,38 @@ it('draws a Mermaid flowchart', () => {
   n2 --> n3
   n3 --- s4
 `)
+})
+
+it('shows global tables beside the parts, and who looks into them', () => {
+  const prices = globalTable('prices', { key: text, value: int64, store: 'kept-prices' })
+  const plan = topology(
+    'shop',
+    orders().pipe(
+      lookup(
+        prices,
+        cents => String(cents),
+        (cents, price) => cents * price,
+      ),
+      to('priced', { value: int64 }),
+    ),
+  )
+  expect(describe(plan)).toBe(`Topologies:
+   Sub-topology: 0
+    Source: orders (topics: [orders])
+      --> lookup
+    Processor: lookup (stores: []) global tables: [prices]
+      --> priced
+      <-- orders
+    Sink: priced (topic: priced)
+      <-- lookup
+
+  Sub-topology: 1 for global store (will not generate tasks)
+    Source: prices (topics: [prices]) stores: [kept-prices]
+      --> none
+`)
+  expect(describeJson(plan)).toMatchObject({ globals: [{ topic: 'prices', store: 'kept-prices' }], stores: [] })
+  const drawn = describeMermaid(plan)
+  const place = /(o\d+)\[\("prices"\)\]/.exec(drawn)?.[1]
+  const node = /(n\d+)\["lookup"\]/.exec(drawn)?.[1]
+  expect(drawn).toContain(`${node} --- ${place}\n`)
 })

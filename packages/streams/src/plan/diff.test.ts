@@ -4,6 +4,7 @@ import { filter } from '../operator/filter.ts'
 import { process } from '../operator/process.ts'
 import { repartition } from '../operator/repartition.ts'
 import { selectKey } from '../operator/select-key.ts'
+import { table } from '../operator/table.ts'
 import { to } from '../operator/to.ts'
 import { toStream } from '../operator/to-stream.ts'
 import { topic } from '../operator/topic.ts'
@@ -14,6 +15,7 @@ import type { KStream, Stream } from '../stream.ts'
 import { tumbling } from '../window/tumbling.ts'
 import { describeJson } from './describe-json.ts'
 import { diff } from './diff.ts'
+import { optimize } from './optimize.ts'
 import { topology } from './topology.ts'
 
 const words: KStream<string, string> = topic('words', { key: text, value: text })
@@ -61,4 +63,11 @@ it('says what to do', () => {
   expect(change?.message).toBe(
     "store 'n' was of kind key-value and is of kind window: the one cannot read the other's changelog; give it another name",
   )
+})
+
+it('an optimized plan takes its tables from their topics: going there is no loss, coming back is one', () => {
+  const plan = topology('app', table('rows', { key: text, value: text, store: 'kept' }).pipe(toStream(), to('out')))
+  const both = [plan, optimize(plan)].map(describeJson)
+  const said = [diff(both[0]!, both[1]!), diff(both[1]!, both[0]!)].map(all => all.map(({ effect, name }) => `${effect} ${name}`))
+  expect(said).toEqual([['notes kept'], ['loses kept']])
 })
