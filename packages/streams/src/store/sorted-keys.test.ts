@@ -5,7 +5,7 @@ import { SortedKeys } from './sorted-keys.ts'
 const compare = (a: unknown, b: unknown): number => Number(a) - Number(b)
 const numbers = (keys: Iterable<unknown>): number[] => Array.from(keys, Number)
 
-it('keeps keys in order over many chunks, as a sorted array does', () => {
+it('keeps keys in order over many chunks of chunkMax, as a sorted array does', () => {
   const changes = fc.array(fc.record({ key: fc.nat(3000), add: fc.boolean() }), { minLength: 500, maxLength: 3000 })
   const bounds = fc.tuple(fc.nat(3000), fc.nat(3000))
   const law = fc.property(fc.array(fc.nat(3000), { maxLength: 1500 }), changes, bounds, (given, steps, [from, to]) => {
