@@ -3,6 +3,9 @@ import { checkTime, kept, type SlidingWindows, type WindowOptions } from './wind
 /**
  * Windows that records open, both ends inclusive: each has one of what came up to `difference` milliseconds before it, and one of what comes up to as much after it,
  * once something does. Null values are dropped. Throws `RIACHO_OPTION`; also for a difference of 0, at which Kafka Streams stops at the first record.
+ *
+ * @example
+ * orders.pipe(count('orders-within-5-minutes', { window: sliding(minutes(5), { grace: minutes(1) }) }), toStream())
  */
 export function sliding(difference: number, options: WindowOptions): SlidingWindows {
   checkTime('difference', difference, 1)
