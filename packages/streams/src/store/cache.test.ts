@@ -1,17 +1,23 @@
+import { testDriver } from '@riacho/testing'
 import { expect, it } from 'vitest'
 import type { Node } from '../contract/node.ts'
 import type { Change, StreamRecord } from '../contract/record.ts'
 import type { KeyValueStore, Store } from '../contract/store.ts'
 import type { Emit, Position, StoreSpec } from '../contract/task.ts'
+import { readDeadLetter } from '../engine.ts'
 import { aggregate } from '../operator/aggregate.ts'
 import { count } from '../operator/count.ts'
 import { filterTable } from '../operator/filter-table.ts'
+import { mapValues } from '../operator/map-values.ts'
 import { clients, orders, run } from '../operator/orders.fixture.ts'
 import { reduce } from '../operator/reduce.ts'
 import { table } from '../operator/table.ts'
+import { to } from '../operator/to.ts'
+import { toStream } from '../operator/to-stream.ts'
 import { toTable } from '../operator/to-table.ts'
 import { topic } from '../operator/topic.ts'
 import { PlainTask } from '../plain/task.ts'
+import { topology } from '../plan/topology.ts'
 import { int64 } from '../serde/numbers.ts'
 import { text } from '../serde/text.ts'
 import { session } from '../window/session.ts'
@@ -218,6 +224,22 @@ it('belongs to tables with a store, too', () => {
   read.feed('b', '3')
   read.store.flush!()
   expect(read.out.map(([key]) => key)).toEqual(['b'])
+})
+
+it('hands on records that a dead letter can hold', async () => {
+  const rows = table<string, string>('t', { key: text, value: text, store: 'rows', cache })
+  const refusing = mapValues<string, string | null, string>(
+    () => {
+      throw new Error('no')
+    },
+    { onError: { deadLetter: 'dead' } },
+  )
+  const driver = await testDriver(topology('app', rows.pipe(toStream(), refusing, to('out', { value: text }))))
+  await driver.pipe('t', { key: text.encode('a'), value: text.encode('row'), timestamp: 5 })
+  const [dead] = driver.sent().filter(sent => sent.topic === 'dead')
+  expect([String(Buffer.from(dead!.key!)), String(Buffer.from(dead!.value!))]).toEqual(['a', 'row'])
+  expect(readDeadLetter(null, null, dead!.headers)).toMatchObject({ topic: 't', timestamp: 5 })
+  await driver.close()
 })
 
 it('holds nothing back where nobody commits', async () => {

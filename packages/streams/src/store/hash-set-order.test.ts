@@ -24,6 +24,6 @@ it('is by bucket: of 16 up to 12 keys, then of 32, and never of fewer again', ()
 })
 
 it('takes bytes above 127 as negative, as Java does', () => {
-  // 31 + (-1) = 30 is in bucket 14, 31 + 1 = 32 in bucket 0.
-  expect(ordered(new HashSetOrder(), ['\u00ff', '\u0001'])).toEqual(['\u0001', '\u00ff'])
+  // 31 - 128 is negative: its upper half, all ones, turns the lower one round, and 15 becomes bucket 0.
+  expect(ordered(new HashSetOrder(), ['\u0002', '\u0080'])).toEqual(['\u0080', '\u0002'])
 })
