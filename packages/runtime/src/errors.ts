@@ -3,6 +3,7 @@ export const codes = {
   RIACHO_CRASH_LOOP: 'a record at which the process has died again and again',
   RIACHO_RESTORE_STALLED: 'a changelog that cannot be read to its end',
   RIACHO_STATE: 'a call that the state of the application does not allow',
+  RIACHO_TOO_LARGE: 'a record with more bytes than may be written',
   RIACHO_TOPIC_MISSING: 'a topic that must exist and does not',
   RIACHO_TOPIC_PARTITIONS: 'an internal topic with other partitions than its plan says',
 } as const

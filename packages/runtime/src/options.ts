@@ -37,6 +37,8 @@ export interface Limits {
   readonly memoryBytesMax: number
   /** Bytes that a producer may hold before the task flushes it, and a changelog before it commits. */
   readonly producerBytesMax: number
+  /** Bytes of key, value and headers of a record that may be written to a sink or a repartition topic; the default fits Kafka's own of `max.message.bytes`. */
+  readonly recordBytesMax: number
   /** Writes to stores since the last commit beyond which the task commits. */
   readonly uncommittedWritesMax: number
   /** Records read from a connector at once. */
@@ -66,6 +68,7 @@ const defaults: Limits = Object.freeze({
   queueBytesMax: 8 << 20,
   memoryBytesMax: 256 << 20,
   producerBytesMax: 16 << 20,
+  recordBytesMax: (1 << 20) - 512,
   uncommittedWritesMax: 50_000,
   connectorRecordsMax: 1000,
   commitDrainMs: 5000,

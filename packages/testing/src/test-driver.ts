@@ -1,6 +1,7 @@
 import { embedded } from '@riacho/embedded'
 import { Engine, externalTopics, settings } from '@riacho/runtime'
 import {
+  type Admin,
   asOneTask,
   type Broker,
   type CommittedOffset,
@@ -64,7 +65,7 @@ export async function testDriver(topology: Topology, options: TestDriverOptions 
   const engine = new Engine(
     plan,
     settings({
-      broker: recorded(broker, record => sent.push(record)),
+      broker: { ...recorded(broker, record => sent.push(record)), admin: creating(broker.admin) },
       clock,
       commitIntervalMs: 0,
       guarantee: options.guarantee ?? 'at-least-once',
@@ -78,6 +79,18 @@ export async function testDriver(topology: Topology, options: TestDriverOptions 
   )
   return new Driver(engine, broker, clock, sent, await broker.producer({}))
 }
+
+/** Topics that a function chooses per record exist as soon as they are asked for: a test cannot name them before. */
+const creating = (admin: Admin): Admin => ({
+  createTopics: topics => admin.createTopics(topics),
+  partitions: async topics => {
+    await admin.createTopics(topics.map(name => ({ name, partitions: 1 })))
+    return admin.partitions(topics)
+  },
+  offsets: of => admin.offsets(of),
+  committed: (group, of) => admin.committed(group, of),
+  deleteRecords: before => admin.deleteRecords(before),
+})
 
 class Driver implements TestDriver {
   readonly clock: FakeClock

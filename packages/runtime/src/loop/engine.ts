@@ -20,7 +20,7 @@ import { type Before, type OpenContext, type OpenTask, openTask } from '../task/
 import type { EngineTask } from '../task/task.ts'
 import { isAtEnd, type Lag, lagOf, topicsOf } from './ends.ts'
 import { checkLimits } from './limits.ts'
-import { prepareTopics } from './topics.ts'
+import { partitionsOf, prepareTopics } from './topics.ts'
 
 /** Commits of a task that may fail in a row before the application stops. */
 const failedCommitsMax = 5
@@ -70,7 +70,7 @@ export class Engine {
     checkLimits(this.plan, this.settings)
     const counts = await prepareTopics(this.plan, this.settings, connectors)
     const lookUp = async (topic: string): Promise<void> => {
-      counts.set(topic, (await broker.admin.partitions([topic])).get(topic) ?? 1)
+      counts.set(topic, await partitionsOf(topic, broker))
       this.wake()
     }
     const { plan, settings, counters } = this

@@ -98,3 +98,11 @@ async function checkPartitions(broker: Broker, specs: readonly TopicSpec[]): Pro
     )
   }
 }
+
+/** The partitions of a topic that a function chose for a record. Throws `RIACHO_TOPIC_MISSING`. */
+export async function partitionsOf(topic: string, broker: Broker): Promise<number> {
+  const partitions = (await broker.admin.partitions([topic])).get(topic)
+  if (partitions !== undefined) return partitions
+  const message = `the broker has no topic ${topic}, which a function chose for a record: create it first, or choose another`
+  throw new RiachoError('RIACHO_TOPIC_MISSING', message, { place: { topic } })
+}

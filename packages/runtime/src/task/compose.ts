@@ -96,8 +96,9 @@ function all(emits: readonly Emit[]): Emit {
 const moved = (plan: Topology, node: Node): boolean => node.repartition !== undefined && !plan.unmoved.has(node)
 
 function repartitionSender(plan: Topology, node: Node, task: EngineTask): Emit {
-  const { key, value, partition } = node.repartition!
-  const spec = { topic: internal.repartition(plan.id, node.repartition!), key: key!, value: value!, ...(partition && { partition }) }
+  const { key, value, partition, onError } = node.repartition!
+  const topic = internal.repartition(plan.id, node.repartition!)
+  const spec = { topic, key: key!, value: value!, ...(partition && { partition }), ...(onError && { onError }) }
   return (plan.nullKeys.has(node) ? task.sender(spec) : task.repartitioner(spec)) as Emit
 }
 

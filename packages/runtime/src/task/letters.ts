@@ -30,9 +30,9 @@ export class Letters {
       producer: this.#producer,
       counts: this.#counts,
       dropNullKeys: false,
+      recordBytesMax: Number.POSITIVE_INFINITY,
       wait: () => {},
       sent: () => {},
-      drop: () => {},
     })
     this.#writers.set(topic, made)
     return made

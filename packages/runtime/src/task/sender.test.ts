@@ -1,7 +1,7 @@
 import { embedded } from '@riacho/embedded'
-import { count, mapValues, rekey, text, to, topic, topology, toStream } from '@riacho/streams'
+import { count, mapValues, rekey, repartition, type Stream, selectKey, text, to, topic, topology, toStream } from '@riacho/streams'
 import { partitionOf } from '@riacho/streams/engine'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { app } from '../app.ts'
 import { joined, read, take, write } from '../trial.fixture.ts'
 import { ChosenTopics } from './chosen-topics.ts'
@@ -48,20 +48,185 @@ it('null keys go to partitions in turn, keys to their own', async () => {
   await engine.close()
 })
 
-it('a chosen partition that does not exist, and a value that its serde refuses, stop the task with the reason', async () => {
-  const broker = await laid(2)
+it('a chosen partition goes there, a list to each of them, an empty one nowhere, undefined where keys go', async () => {
+  const broker = await laid(3)
+  const choices: Readonly<Record<string, number | number[] | undefined>> = { one: 2, list: [2, 0, 2], none: [], usual: undefined }
+  await write(broker, 'in', ...Object.keys(choices).map((value, at) => ({ key: 'same', value, at })))
+  const plan = topology('chosen', source.pipe(to('out', { partition: ({ value }) => choices[value]! })))
+  const engine = await joined(plan, { broker })
+  await take(engine)
+  await engine.commitDue(true)
+  const rows = (await read(broker, 'out')).map(({ value, partition }) => `${value} ${partition}`)
+  expect(rows.sort()).toEqual(['list 0', 'list 2', 'one 2', `usual ${partitionOf(Buffer.from('same'), 3)}`])
+  expect([engine.counters.dropped, engine.counters.recordsOut]).toEqual([{ 'no-partition': 1 }, 4])
+  await engine.close()
+})
+
+it('a topic with one partition is asked for, too', async () => {
+  const broker = await laid(1)
   await write(broker, 'in', { key: 'k', value: 'v' })
-  const far = await joined(topology('far', source.pipe(to('out', { partition: () => 2 }))), { broker })
-  await expect(take(far)).rejects.toMatchObject({ code: 'RIACHO_OPTION' })
-  await far.close()
-  const broken = mapValues<string, string, string>(() => 5 as never)
-  const refused = await joined(topology('refused', source.pipe(broken, to('out', { value: text }))), { broker })
-  await expect(take(refused)).rejects.toMatchObject({
-    code: 'RIACHO_ENCODE',
-    message: expect.stringContaining('a value for out'),
-    place: { node: 'out', topic: 'in', partition: 0, offset: 0 },
+  const engine = await joined(topology('one', source.pipe(to('out', { partition: () => [] }))), { broker })
+  await take(engine)
+  await engine.commitDue(true)
+  expect([await read(broker, 'out'), engine.counters.dropped]).toEqual([[], { 'no-partition': 1 }])
+  await engine.close()
+})
+
+it('a repartition goes where it is told', async () => {
+  const broker = await laid(3)
+  await write(broker, 'in', ...['a', 'bb', 'ccc', 'dddd'].map((value, at) => ({ key: 'k', value, at })))
+  const words = source.pipe(
+    rekey('word', value => value, { partition: ({ key }, n) => key.length % n }),
+    count('words'),
+    toStream(),
+    to('out'),
+  )
+  const engine = await joined(topology('moved', words), { broker, guarantee: 'exactly-once' })
+  await take(engine)
+  await engine.commitDue(true)
+  const moved = await read(broker, 'moved-word-repartition')
+  expect(moved.map(({ key, partition }) => `${key} ${partition}`)).toEqual(['ccc 0', 'a 1', 'dddd 1', 'bb 2'])
+  await engine.close()
+})
+
+const five = mapValues<string, string, string>(value => (value === 'bad' ? (5 as never) : value))
+const longer = (value: string): string => (value === 'bad' ? 'bad'.repeat(500) : value)
+const thrower = (): never => {
+  throw new Error('no')
+}
+type Options = NonNullable<Parameters<typeof to<string, string>>[1]>
+/** Sinks that cannot write the record whose value is 'bad'. */
+const broken: Readonly<Record<string, readonly [code: string, reason: string, end: (options: Options) => Stream<never>]>> = {
+  'a key that its serde refuses': [
+    'RIACHO_ENCODE',
+    'a key for out cannot be encoded',
+    options =>
+      source.pipe(
+        selectKey(value => (value === 'bad' ? (5 as never) : value)),
+        to('out', { ...options, value: text }),
+      ),
+  ],
+  'a value that its serde refuses': [
+    'RIACHO_ENCODE',
+    'a value for out cannot be encoded',
+    options => source.pipe(five, to('out', { ...options, value: text })),
+  ],
+  'a partition that does not exist': [
+    'RIACHO_PROCESSING',
+    'it chose 2 of partitions 0 to 1',
+    options => source.pipe(to('out', { ...options, partition: ({ value }) => (value === 'bad' ? 2 : 0) })),
+  ],
+  'a list with one that does not exist': [
+    'RIACHO_PROCESSING',
+    'it chose 7 of partitions 0 to 1',
+    options => source.pipe(to('out', { ...options, partition: ({ value }) => (value === 'bad' ? [0, 7] : [0]) })),
+  ],
+  'a partition function that throws': [
+    'RIACHO_PROCESSING',
+    'chooses a partition of out failed: no',
+    options => source.pipe(to('out', { ...options, partition: ({ value }) => (value === 'bad' ? thrower() : 0) })),
+  ],
+  'a topic function that throws': [
+    'RIACHO_PROCESSING',
+    'chooses a topic failed: no',
+    options => source.pipe(to(({ value }) => (value === 'bad' ? thrower() : 'out'), options)),
+  ],
+  'too many bytes': [
+    'RIACHO_TOO_LARGE',
+    'limits.recordBytesMax is 1000',
+    options => source.pipe(mapValues(longer), to('out', { ...options, value: text })),
+  ],
+  'a key that a repartition cannot write': [
+    'RIACHO_ENCODE',
+    'a value for broken-r-repartition cannot be encoded',
+    ({ onError }) => source.pipe(five, repartition('r', { value: text, ...(onError && { onError }) }), to('out', { value: text })),
+  ],
+  'a value of a topic that is not known yet': [
+    'RIACHO_ENCODE',
+    'a value for out-2 cannot be encoded',
+    options =>
+      source.pipe(
+        five,
+        to(({ value }) => (value === 'late' ? 'out' : 'out-2'), { ...options, value: text }),
+      ),
+  ],
+}
+
+describe.each(Object.entries(broken))('%s', (_name, [code, reason, end]) => {
+  const given = ['first', 'bad', 'late', 'last'].map((value, at) => ({ key: 'k', value, at }))
+
+  async function played(options: Options) {
+    const broker = await laid(2)
+    await broker.admin.createTopics([{ name: 'out-2', partitions: 2 }])
+    await write(broker, 'in', ...given)
+    const engine = await joined(topology('broken', end(options)), { broker, guarantee: 'exactly-once', limits: { recordBytesMax: 1000 } })
+    for (let i = 0; i < 3; i++) {
+      await take(engine)
+      await engine.commitDue(true)
+    }
+    const written = [...(await read(broker, 'out')), ...(await read(broker, 'out-2'))].map(row => row.value)
+    const letters = await read(broker, 'dead')
+    const { dropped } = engine.counters
+    const failure = engine.failure
+    await engine.close()
+    return { written: written.sort(), letters, dropped, failure }
+  }
+
+  it('stops the task with the reason and the place', async () => {
+    await expect(played({})).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(reason),
+      place: { node: expect.any(String), topic: 'in', partition: 0, offset: 1 },
+    })
   })
-  await refused.close()
+
+  it('is left out', async () => {
+    expect(await played({ onError: 'skip' })).toMatchObject({ written: ['first', 'last', 'late'], dropped: { processing: 1 } })
+  })
+
+  it('becomes a dead letter that holds the record as it came', async () => {
+    const { written, letters } = await played({ onError: { deadLetter: 'dead' } })
+    expect(written).toEqual(['first', 'last', 'late'])
+    expect(letters).toMatchObject([{ key: 'k', value: 'bad', timestamp: 1 }])
+    const headers = Object.fromEntries(letters[0]!.headers.map(([name, value]) => [name, String(value)]))
+    expect(Object.values(headers)).toEqual(expect.arrayContaining([code, expect.stringContaining(reason), 'in', '1']))
+  })
+})
+
+it('a record with exactly recordBytesMax bytes is written, in any alphabet', async () => {
+  const broker = await laid(1)
+  const fits = ['x'.repeat(99), 'é'.repeat(49), '中'.repeat(33)]
+  await write(broker, 'in', ...fits.flatMap(value => [value, `${value}${value.slice(0, 1)}`]).map(value => ({ key: 'k', value })))
+  const plan = topology('fits', source.pipe(to('out', { onError: 'skip' })))
+  const engine = await joined(plan, { broker, limits: { recordBytesMax: 100 } })
+  await take(engine)
+  await engine.commitDue(true)
+  expect((await read(broker, 'out')).map(row => row.value)).toEqual(fits)
+  expect(engine.counters.dropped).toEqual({ processing: 3 })
+  await engine.close()
+})
+
+it('a dead letter of a derived record that cannot be written holds the record that it was made of', async () => {
+  const broker = await laid(1)
+  await write(broker, 'in', { key: 'k', value: 'v', at: 7 })
+  const counted = source.pipe(count('n'), toStream(), to('out', { value: text as never, onError: { deadLetter: 'dead' } }))
+  const engine = await joined(topology('derived', counted), { broker })
+  await take(engine)
+  await engine.commitDue(true)
+  expect(await read(broker, 'dead')).toMatchObject([{ key: 'k', value: 'v', timestamp: 7 }])
+  await engine.close()
+})
+
+it('a chosen topic that does not exist stops the task, whatever its policy', async () => {
+  const broker = await laid(1)
+  await write(broker, 'in', { key: 'k', value: 'v' })
+  const plan = topology('missing', source.pipe(to(() => 'nowhere', { onError: 'skip' })))
+  const engine = await joined(plan, { broker })
+  const stopped = async () => {
+    for (let i = 0; i < 10; i++) await take(engine)
+  }
+  await expect(stopped()).rejects.toMatchObject({ code: 'RIACHO_TOPIC_MISSING', message: expect.stringContaining('nowhere') })
+  await engine.close()
 })
 
 it('dead letters without a key go to partitions in turn, too', async () => {

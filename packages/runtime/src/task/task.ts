@@ -31,7 +31,7 @@ import { InputChoice } from './input-choice.ts'
 import { type KeptStore, keptStore } from './kept-store.ts'
 import { Letters } from './letters.ts'
 import { Punctuations } from './punctuations.ts'
-import { openSender } from './sender.ts'
+import { openSender, unwritable } from './sender.ts'
 import { stopOf } from './stop.ts'
 
 /** What a task is made of. */
@@ -256,8 +256,13 @@ export class EngineTask implements Task {
       producer: this.producer,
       counts,
       dropNullKeys,
-      wait: (topic, send) => late?.wait(topic, send),
-      drop: reason => this.drop(reason),
+      task: this,
+      recordBytesMax: this.#parts.settings.limits.recordBytesMax,
+      wait: (topic, send) => {
+        // When the topic is known another record is being processed.
+        const at = typeof spec.onError === 'object' ? this.origin() : this.position()
+        late?.wait(topic, () => this.resume(at, send, undefined))
+      },
       sent: () => {
         counters.recordsOut++
         node.count++
@@ -267,7 +272,9 @@ export class EngineTask implements Task {
 
   deadLetter(topic: string, failure: Failure): void {
     this.dirty = true
-    const origin = this.#derived?.() ??
+    // What cannot be written as it is would not be written here either: the record that it was made of stands for it.
+    const derived = unwritable.has(failure.code) ? undefined : this.#derived?.()
+    const origin = derived ??
       this.origin() ?? {
         topic: failure.node,
         partition: this.partition,

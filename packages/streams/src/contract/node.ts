@@ -73,6 +73,7 @@ export interface RepartitionFacts {
   readonly keepsNullKeys?: boolean
   /** Chooses the partition. Default: murmur2 of the key's bytes. */
   readonly partition?: SinkSpec['partition']
+  readonly onError?: OnError
   /** The table that its records meet: the topic has as many partitions as that one's. */
   readonly meets?: Node
 }

@@ -87,6 +87,8 @@ export interface SinkSpec {
   readonly partitionKey?: (key: unknown) => Uint8Array | string
   /** Chooses the partition. Default: murmur2 of the key's bytes; a null key goes to partitions in turn. */
   readonly partition?: (record: StreamRecord<unknown, unknown>, partitions: number) => ChosenPartition
+  /** What becomes of a record that cannot be written: a function or a serde throws, or it is too large. Default: it stops the task. */
+  readonly onError?: 'fail' | 'skip' | { readonly deadLetter: string }
 }
 
 /** An asynchronous stage as its task sees it. */

@@ -25,7 +25,7 @@ export function regroup<K, V, K2, V2>(
     const versioned = isStream(source) && source.node.versioned === true
     const drawn = operator<Change<K, V>, StreamRecord<K2, DeltaValue<V2>>>(
       () => ({
-        ...moving(name, options.key as Serde<unknown>, deltaSerde(options.value) as Serde<unknown>, undefined, false),
+        ...moving(name, { key: options.key as Serde<unknown>, value: deltaSerde(options.value) as Serde<unknown> }, false),
         deltas: true,
         wishes: Object.freeze([{ of: 0, previous: 'always' } as const]),
         ...deadLettersOf(options.onError),

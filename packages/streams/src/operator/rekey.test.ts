@@ -49,3 +49,10 @@ it('moves data only for a keyed operator in the task that follows', () => {
 })
 
 keepsPolicies('r', options => rekey('r', value => String(cents(value)), options))
+
+it('goes where it is told, and has a policy for what cannot be written', () => {
+  const partition = () => 1
+  const moved = orders.pipe(rekey('by-client', order => order.client, { partition, onError: 'skip' })).node
+  expect(moved).toMatchObject({ repartition: { partition, onError: 'skip' } })
+  expect(moved.deadLetters).toBeUndefined()
+})

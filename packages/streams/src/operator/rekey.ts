@@ -1,7 +1,6 @@
 import type { OperatorFunction } from 'rxjs'
 import type { StreamRecord } from '../contract/record.ts'
 import type { Serde } from '../contract/serde.ts'
-import { deadLettersOf, type ErrorOption } from '../plan/failure.ts'
 import { operator } from '../plan/operator.ts'
 import { text } from '../serde/text.ts'
 import { moving, type RepartitionOptions } from './repartition.ts'
@@ -17,23 +16,20 @@ import { keyed } from './select-key.ts'
 export function rekey<K, V, K2 extends string>(
   name: string,
   f: (value: V, record: StreamRecord<K, V>) => K2,
-  options?: RepartitionOptions<NoInfer<V>> & ErrorOption & { readonly key?: Serde<K2> },
+  options?: RepartitionOptions<NoInfer<K2>, NoInfer<V>> & { readonly key?: Serde<K2> },
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K2, V>>
 export function rekey<K, V, K2>(
   name: string,
   f: (value: V, record: StreamRecord<K, V>) => K2,
-  options: RepartitionOptions<NoInfer<V>> & ErrorOption & { readonly key: Serde<NonNullable<K2>> },
+  options: RepartitionOptions<NoInfer<K2>, NoInfer<V>> & { readonly key: Serde<NonNullable<K2>> },
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K2, V>>
 export function rekey<K, V, K2>(
   name: string,
   f: (value: V, record: StreamRecord<K, V>) => K2,
-  options: RepartitionOptions<NoInfer<V>> & ErrorOption & { readonly key?: Serde<NonNullable<K2>> } = {},
+  options: RepartitionOptions<NoInfer<K2>, NoInfer<V>> & { readonly key?: Serde<NonNullable<K2>> } = {},
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K2, V>> {
   return operator(
-    parent => ({
-      ...moving(name, options.key ?? text, options.value ?? parent.value, options.partitions, true),
-      ...deadLettersOf(options.onError),
-    }),
+    parent => moving(name, { ...options, key: options.key ?? text, value: options.value ?? parent.value }, true),
     (task, out, asked) => keyed(task, out, asked, name, f, options),
   )
 }

@@ -60,3 +60,11 @@ it('refuses a key without a serde, names that are none, and no partitions', () =
 it('two of a name are an error', () => {
   expect(() => draw(orders.pipe(repartition('r')), orders.pipe(repartition('r')))).toThrow('RIACHO_NAME')
 })
+
+it('goes where it is told, and has a policy for what cannot be written; such a topic is not shared', () => {
+  const partition = () => 1
+  const onError = { deadLetter: 'dead' }
+  const { node } = orders.pipe(repartition('r', { partition, onError }))
+  expect(node).toMatchObject({ repartition: { partition, onError }, deadLetters: ['dead'] })
+  expect([node.repartition?.mergeable, orders.pipe(repartition('s')).node.repartition?.mergeable]).toEqual([undefined, true])
+})

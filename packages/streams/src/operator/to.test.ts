@@ -39,6 +39,13 @@ it('chooses topic and partition per record if it is told', () => {
   expect(orders.pipe(to(topic, { partition })).node).toMatchObject({ label: 'to', sink: { topic, partition } })
 })
 
+it('has a policy for what cannot be written', () => {
+  const onError = { deadLetter: 'dead' }
+  expect(orders.pipe(to('out', { onError })).node).toMatchObject({ sink: { onError }, deadLetters: ['dead'] })
+  const plain = orders.pipe(to('out', { onError: 'skip' })).node
+  expect([plain.sink?.onError, plain.deadLetters, orders.pipe(to('out')).node.sink?.onError]).toEqual(['skip', undefined, undefined])
+})
+
 it('chooses the partition of a windowed key by the inner key', () => {
   const perMinute = orders.pipe(count('n', { window: tumbling(minutes(1), { grace: 0 }) }), updates(), to('out'))
   const sink = perMinute.node.sink as SinkSpec

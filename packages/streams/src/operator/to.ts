@@ -1,20 +1,28 @@
 import type { Observable, OperatorFunction } from 'rxjs'
+import type { OnError } from '../contract/node.ts'
 import type { StreamRecord } from '../contract/record.ts'
 import type { Serde, Serdes } from '../contract/serde.ts'
 import type { ChosenPartition, Emit, SinkSpec } from '../contract/task.ts'
 import { RiachoError } from '../errors.ts'
-import { deadLettersOf, type ErrorOption, failed } from '../plan/failure.ts'
+import { deadLettersOf } from '../plan/failure.ts'
 import { said } from '../plan/mixed.ts'
 import { makeNode } from '../plan/node.ts'
 import { json } from '../serde/json.ts'
 import { isStream, Stream } from '../stream.ts'
 
-/**
- * How a topic is written: serdes (default: the inherited ones, else JSON for values) and partition (default: murmur2 of the key's bytes; windowed keys: of the inner key).
- * `onError` is for records that its serdes refuse, and for which its functions throw or choose what there is not.
- */
-export interface ToOptions<K, V> extends Partial<Serdes<NonNullable<K>, NonNullable<V>>>, ErrorOption {
+/** How a topic is written: serdes (default: the inherited ones, else JSON for values), partition, and what becomes of a record that cannot be written. */
+export interface ToOptions<K, V> extends Partial<Serdes<NonNullable<K>, NonNullable<V>>> {
+  /**
+   * Chooses the partition, or lists partitions of which each gets the record; an empty list drops it, counted. Default, and where it answers undefined: murmur2 of the key's
+   * bytes (windowed keys: of the inner key); without a key partitions in turn (Kafka Streams: `StreamPartitioner`).
+   */
   readonly partition?: (record: StreamRecord<K, V>, partitions: number) => ChosenPartition
+  /**
+   * What becomes of a record whose key or value its serde refuses, for which the function of the topic or partition throws, or which has more bytes than
+   * `limits.recordBytesMax`. A dead letter holds the record that it was made of. Failures of the broker are not of one record and never come here (Kafka Streams:
+   * `ProductionExceptionHandler`). Default 'fail': the task stops.
+   */
+  readonly onError?: OnError
 }
 
 /**
@@ -50,6 +58,7 @@ export function to<K, V>(
       value: (said(options.value ?? parent.value, label, 'value') ?? json()) as Serde<unknown>,
       ...(inner !== undefined && { partitionKey: (windowed: unknown) => inner.encode((windowed as { key: unknown }).key) }),
       ...(options.partition && { partition: options.partition as NonNullable<SinkSpec['partition']> }),
+      ...(options.onError && { onError: options.onError }),
     })
     return new Stream<never>(
       makeNode({
@@ -58,20 +67,8 @@ export function to<K, V>(
         parents: Object.freeze([parent]),
         sink,
         ...deadLettersOf(options.onError),
-        open: task => [guarded(task.sender(sink), failed(task, label, options.onError, 'RIACHO_ENCODE')) as Emit],
+        open: task => [task.sender(sink) as Emit],
       }),
     )
-  }
-}
-
-/** What the record itself is to blame for is the policy's; a broker that does not take it is not. */
-function guarded(send: Emit<StreamRecord<unknown, unknown>>, fail: (thrown: unknown) => void): Emit<StreamRecord<unknown, unknown>> {
-  return record => {
-    try {
-      send(record)
-    } catch (thrown) {
-      if (!(thrown instanceof RiachoError)) throw thrown
-      fail(thrown)
-    }
   }
 }
