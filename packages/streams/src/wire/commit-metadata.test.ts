@@ -16,6 +16,13 @@ it.each(vectors<MetadataVector>('commit-metadata'))('reads and writes $encoded',
   if (times.size < 2) expect(written).toBe(encoded)
 })
 
+it('lists times in the order of a HashMap of Java', () => {
+  const known = 'st-3 st-8 st-7 counts a b zeta omega first-store second-store third fourth fifth sixth'
+  const written = 'zeta a b first-store counts second-store omega sixth st-3 third st-8 fifth fourth st-7'
+  const times = new Map(known.split(' ').map((name, i) => [name, i]))
+  expect([...decodeCommitMetadata(encodeCommitMetadata(1, times)).times.keys()].join(' ')).toBe(written)
+})
+
 it.each([undefined, '', 'rubbish', Buffer.alloc(40, 9).toString('base64')])('says nothing for %j', metadata => {
   expect(decodeCommitMetadata(metadata)).toEqual({ partitionTime: -1, times: new Map() })
 })

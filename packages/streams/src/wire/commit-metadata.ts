@@ -9,20 +9,36 @@ export interface CommitMetadata {
 /** The broker's default limit of the metadata string. */
 export const metadataCharactersMax = 4096
 
+/** The hash of a string as a `HashMap` of Java spreads it. */
+function javaHash(name: string): number {
+  let hash = 0
+  for (let i = 0; i < name.length; i++) hash = (Math.imul(31, hash) + name.charCodeAt(i)) | 0
+  return hash ^ (hash >>> 16)
+}
+
+/** Names in the order in which a `HashMap` of Java lists them: Kafka Streams writes them so. */
+function inJavaOrder(names: Iterable<string>): string[] {
+  const listed = [...names]
+  if (listed.length < 2) return listed
+  let places = 16
+  while (listed.length > places * 0.75) places *= 2
+  const place = (name: string): number => javaHash(name) & (places - 1)
+  return listed.sort((a, b) => place(a) - place(b))
+}
+
 /** Base64 of: 2, partition time (8 bytes), and if there are any, count (4) of {length (4), name, time (8)}. */
 export function encodeCommitMetadata(partitionTime: number, times: ReadonlyMap<string, number>): string {
-  const names = [...times.keys()].map(name => Buffer.from(name))
+  const listed = inJavaOrder(times.keys())
+  const names = listed.map(name => Buffer.from(name))
   const out = Buffer.alloc(9 + (names.length === 0 ? 0 : 4 + names.reduce((sum, name) => sum + 12 + name.length, 0)))
   out[0] = 2
   writeLong(out, partitionTime, 1)
   if (names.length === 0) return out.toString('base64')
   let at = out.writeInt32BE(names.length, 9)
-  let i = 0
-  for (const time of times.values()) {
-    const name = names[i++]!
+  for (const [i, name] of names.entries()) {
     at = out.writeInt32BE(name.length, at)
     at += name.copy(out, at)
-    writeLong(out, time, at)
+    writeLong(out, times.get(listed[i]!)!, at)
     at += 8
   }
   return out.toString('base64')
