@@ -43,8 +43,14 @@ export class SortedKeys<T = Canonical> {
 
   /** The first key of those that `reached` holds for: it is false for all keys before, and true for all after. */
   firstFrom(reached: (key: T) => boolean): T | undefined {
-    const chunk = firstIn(this.#chunks, each => reached(each.at(-1)!))
-    return chunk === undefined ? undefined : firstIn(chunk, reached)
+    const chunk = this.#chunks[placeOf(this.#chunks, each => reached(each.at(-1)!))]
+    return chunk?.[placeOf(chunk, reached)]
+  }
+
+  /** The last key before those. */
+  lastBefore(reached: (key: T) => boolean): T | undefined {
+    const chunk = this.#chunks[placeOf(this.#chunks, each => reached(each[0]!)) - 1]
+    return chunk?.[placeOf(chunk, reached) - 1]
   }
 
   /** Keys from `from` on, until `upTo` says that one lies beyond the end. Each step looks anew, so that the store may be written meanwhile. */
@@ -118,8 +124,8 @@ export class SortedKeys<T = Canonical> {
   }
 }
 
-/** The first of a list that `reached` holds for: it is false for all before, and true for all after. */
-function firstIn<T>(list: readonly T[], reached: (each: T) => boolean): T | undefined {
+/** Where the first of a list stands that `reached` holds for: it is false for all before, and true for all after. */
+function placeOf<T>(list: readonly T[], reached: (each: T) => boolean): number {
   let low = 0
   let high = list.length
   while (low < high) {
@@ -127,5 +133,5 @@ function firstIn<T>(list: readonly T[], reached: (each: T) => boolean): T | unde
     if (reached(list[middle]!)) high = middle
     else low = middle + 1
   }
-  return list[low]
+  return low
 }

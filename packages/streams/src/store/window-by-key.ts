@@ -8,7 +8,12 @@ const chunkSize = 1 << chunkBits
 const chunkMask = chunkSize - 1
 const none = -1
 /** Windows of a key up to which their list has no room to grow: most keys have few, and room would cost more than they do. */
-const fewWindows = 16
+const few = 16
+/** Windows of a key from which on they stand in chunks: a list of so many is slow to add to and to take from. */
+const many = 512
+
+/** The slots of a key by start: of one window just that. */
+type Slots = number | number[] | SortedKeys<number>
 
 /** The columns of some slots. */
 class Chunk<V> {
@@ -25,9 +30,9 @@ class Chunk<V> {
  * a read by time and expiry touch only what they find.
  */
 export class RowsByKey<V> implements WindowLayout<V> {
-  /** The slots of each key by start; a key with one row has no list. */
-  readonly #lists = new Map<Canonical, number | number[]>()
-  readonly #byStart = new SortedKeys<number>((a, b) => this.#start(a) - this.#start(b) || a - b, [])
+  readonly #slotsOf = new Map<Canonical, Slots>()
+  readonly #compare = (a: number, b: number): number => this.#start(a) - this.#start(b) || a - b
+  readonly #byStart = new SortedKeys<number>(this.#compare, [])
   readonly #chunks: Chunk<V>[] = []
   readonly #free: number[] = []
   /** Slots that were ever used. */
@@ -35,7 +40,7 @@ export class RowsByKey<V> implements WindowLayout<V> {
   readonly #undo = new Undo<V>()
   /** The key that was looked up last: several reads and writes of a key come together. */
   #lastKey: Canonical | undefined
-  #lastList: number | number[] | undefined
+  #lastSlots: Slots | undefined
 
   get size(): number {
     return this.#used - this.#free.length
@@ -75,7 +80,7 @@ export class RowsByKey<V> implements WindowLayout<V> {
   }
 
   last(from: number, to: number, key?: Canonical): number | undefined {
-    const slot = key === undefined ? this.#lastOfAll(to) : this.#atOrBefore(key, to)
+    const slot = key === undefined ? this.#byStart.lastBefore(each => this.#start(each) > to) : this.#atOrBefore(key, to)
     if (slot === undefined || slot === none) return undefined
     const start = this.#start(slot)
     return start >= from ? start : undefined
@@ -85,8 +90,7 @@ export class RowsByKey<V> implements WindowLayout<V> {
     const keys: Canonical[] = []
     const first = this.#byStart.firstFrom(each => this.#start(each) >= start)
     if (first === undefined) return keys
-    for (const slot of this.#byStart.forward(first, each => this.#start(each) === start))
-      keys.push(this.#key(slot))
+    for (const slot of this.#byStart.forward(first, each => this.#start(each) === start)) keys.push(this.#key(slot))
     return keys
   }
 
@@ -127,21 +131,19 @@ export class RowsByKey<V> implements WindowLayout<V> {
   }
 
   #atOrAfter(key: Canonical, start: number): number {
-    const list = this.#list(key)
-    if (typeof list === 'object') return list[this.#place(list, start)] ?? none
-    return list !== undefined && this.#start(list) >= start ? list : none
+    const slots = this.#slots(key)
+    if (slots === undefined) return none
+    if (typeof slots === 'number') return this.#start(slots) >= start ? slots : none
+    if (slots instanceof SortedKeys) return slots.firstFrom(each => this.#start(each) >= start) ?? none
+    return slots[this.#place(slots, start)] ?? none
   }
 
   #atOrBefore(key: Canonical, start: number): number {
-    const list = this.#list(key)
-    if (typeof list === 'object') return list[this.#place(list, start + 1) - 1] ?? none
-    return list !== undefined && this.#start(list) <= start ? list : none
-  }
-
-  #lastOfAll(to: number): number | undefined {
-    const after = this.#byStart.firstFrom(each => this.#start(each) > to)
-    for (const slot of this.#byStart.backward(after, () => true)) if (slot !== after) return slot
-    return undefined
+    const slots = this.#slots(key)
+    if (slots === undefined) return none
+    if (typeof slots === 'number') return this.#start(slots) <= start ? slots : none
+    if (slots instanceof SortedKeys) return slots.lastBefore(each => this.#start(each) > start) ?? none
+    return slots[this.#place(slots, start + 1) - 1] ?? none
   }
 
   #set(slot: number, key: Canonical, start: number, value: V | null, timestamp: number, epoch: number): void {
@@ -159,28 +161,31 @@ export class RowsByKey<V> implements WindowLayout<V> {
   #add(key: Canonical, start: number): number {
     const slot = this.#free.pop() ?? this.#used++
     if (slot >>> chunkBits === this.#chunks.length) this.#chunks.push(new Chunk())
-    const list = this.#list(key)
     const chunk = this.#chunks[slot >>> chunkBits]!
+    const other = this.#atOrAfter(key, Number.NEGATIVE_INFINITY)
     // Each record brings a string of its own: all rows of a key keep the first one.
-    chunk.keys[slot & chunkMask] = list === undefined ? key : this.#key(typeof list === 'number' ? list : list[0]!)
+    chunk.keys[slot & chunkMask] = other === none ? key : this.#key(other)
     chunk.starts[slot & chunkMask] = start
     this.#byStart.add(slot)
-    this.#lastKey = undefined
-    if (list === undefined) this.#lists.set(key, slot)
-    else if (typeof list === 'number') this.#lists.set(key, this.#start(list) < start ? [list, slot] : [slot, list])
-    else if (list.length < fewWindows) this.#lists.set(key, list.toSpliced(this.#place(list, start), 0, slot))
-    else list.splice(this.#place(list, start), 0, slot)
+    const slots = this.#slots(key)
+    if (slots === undefined) this.#keep(key, slot)
+    else if (typeof slots === 'number') this.#keep(key, this.#start(slots) < start ? [slots, slot] : [slot, slots])
+    else if (slots instanceof SortedKeys) slots.add(slot)
+    else if (slots.length >= many) this.#keep(key, new SortedKeys(this.#compare, [...slots, slot]))
+    else if (slots.length < few) this.#keep(key, slots.toSpliced(this.#place(slots, start), 0, slot))
+    else slots.splice(this.#place(slots, start), 0, slot)
     return slot
   }
 
   #remove(slot: number): void {
     const key = this.#key(slot)
-    const list = this.#list(key)
-    this.#lastKey = undefined
-    if (typeof list !== 'object') this.#lists.delete(key)
-    else if (list.length === 2) this.#lists.set(key, list[0] === slot ? list[1]! : list[0]!)
-    else if (list[0] === slot) list.shift()
-    else list.splice(this.#place(list, this.#start(slot)), 1)
+    const slots = this.#slots(key)!
+    if (typeof slots === 'number') this.#keep(key, undefined)
+    else if (slots instanceof SortedKeys) {
+      slots.delete(slot)
+      if (slots.firstFrom(() => true) === undefined) this.#keep(key, undefined)
+    } else if (slots.length === 2) this.#keep(key, slots[0] === slot ? slots[1] : slots[0])
+    else slots.splice(this.#place(slots, this.#start(slot)), 1)
     this.#byStart.delete(slot)
     const chunk = this.#chunks[slot >>> chunkBits]!
     chunk.keys[slot & chunkMask] = undefined
@@ -188,11 +193,18 @@ export class RowsByKey<V> implements WindowLayout<V> {
     this.#free.push(slot)
   }
 
-  #list(key: Canonical): number | number[] | undefined {
-    if (key === this.#lastKey) return this.#lastList
+  #slots(key: Canonical): Slots | undefined {
+    if (key === this.#lastKey) return this.#lastSlots
     this.#lastKey = key
-    this.#lastList = this.#lists.get(key)
-    return this.#lastList
+    this.#lastSlots = this.#slotsOf.get(key)
+    return this.#lastSlots
+  }
+
+  #keep(key: Canonical, slots: Slots | undefined): void {
+    if (slots === undefined) this.#slotsOf.delete(key)
+    else this.#slotsOf.set(key, slots)
+    this.#lastKey = key
+    this.#lastSlots = slots
   }
 
   /** How many rows of a list start before `start`. */

@@ -38,9 +38,9 @@ function shown(all: readonly Put[]): readonly (readonly [string, number, number]
 }
 
 describe.each(Object.entries(layouts))('%s', (_layout, declared) => {
-  const open = () => {
+  const open = (kept = retention) => {
     const task = new LoggingTask()
-    return { task, store: declared('w', { key: text, value: json<number>(), retention }).create(task) }
+    return { task, store: declared('w', { key: text, value: json<number>(), retention: kept }).create(task) }
   }
 
   it('keeps, deletes, expires, commits, puts back and restores rows', () => {
@@ -192,6 +192,30 @@ describe.each(Object.entries(layouts))('%s', (_layout, declared) => {
     expect(store.uncommitted).toBeGreaterThanOrEqual(31)
     store.rollback()
     expect([starts(), [...store.fetch('l', 0, 1000)], store.uncommitted]).toEqual([before, [], 0])
+  })
+
+  it('holds very many windows of one key, in whatever order they come and go', () => {
+    const { store } = open(10_000)
+    const starts = (from: number, to: number) => Array.from(store.fetch('k', from, to), ([start]) => start)
+    const backward = (from: number, to: number) => Array.from(store.backwardFetch('k', from, to), ([start]) => start)
+    const all = Array.from({ length: 2000 }, (_, i) => i)
+    for (const i of all) store.put('k', (i * 811) % 2000, i, 0)
+    store.committed()
+    expect([starts(0, 5000), backward(0, 5000)]).toEqual([all, all.toReversed()])
+    expect([starts(700, 702), backward(-5, 2), store.get('k', 1234)?.value]).toEqual([[700, 701, 702], [2, 1, 0], expect.any(Number)])
+    for (const i of all) if (i % 3 > 0) store.put('k', i, null, 1)
+    const third = all.filter(i => i % 3 === 0)
+    expect([starts(0, 5000), backward(0, 5000)]).toEqual([third, third.toReversed()])
+    store.rollback()
+    expect(starts(0, 5000)).toEqual(all)
+    store.put('l', 11_500, 1, 2)
+    expect(starts(0, 5000)).toEqual(all.slice(1501))
+    store.committed()
+    expect([store.size, starts(0, 5000), backward(0, 1600).length]).toEqual([500, all.slice(1501), 100])
+    for (const i of all) store.put('k', i, null, 3)
+    expect([starts(0, 5000), store.get('k', 1999), store.size]).toEqual([[], undefined, 1])
+    store.put('k', 1800, 7, 4)
+    expect(backward(0, 5000)).toEqual([1800])
   })
 
   it('forgets everything when cleared', () => {
