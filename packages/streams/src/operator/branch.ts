@@ -35,7 +35,9 @@ export function branch<K, V, const B extends Readonly<Record<string, Predicate<K
   const by = (record: StreamRecord<K, V>, task: Task): string => {
     for (const name of names) {
       const taken = branches[name]!(record.value, record)
-      if (taken !== true && taken !== false) refusePromise(task, `branch:${name}`, taken)
+      if (taken === true) return name
+      if (taken === false) continue
+      refusePromise(task, `branch:${name}`, taken)
       if (taken) return name
     }
     return 'rest'
@@ -67,8 +69,6 @@ export function ports<K, V>(
         try {
           name = by(record, task)
         } catch (thrown) {
-          // Nothing about this record: no record could be split.
-          if (thrown instanceof RiachoError && thrown.code === 'RIACHO_PROMISE') throw thrown
           return fail(thrown)
         }
         if (name !== undefined) out(record, name)

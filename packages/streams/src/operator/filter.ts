@@ -43,7 +43,9 @@ export function keepWhere<K, V>(
         } catch (thrown) {
           return fail(thrown)
         }
-        if (keep !== true && keep !== false) refusePromise(task, label, keep)
+        if (keep === wanted) return out(record)
+        if (typeof keep === 'boolean') return
+        refusePromise(task, label, keep)
         // A predicate over JSON answers undefined where a field is missing: as in rxjs, that is no.
         if (Boolean(keep) === wanted) out(record)
       }

@@ -2,7 +2,7 @@ import type { OperatorFunction } from 'rxjs'
 import type { StreamRecord } from '../contract/record.ts'
 import { deadLettersOf, type ErrorOption, failed } from '../plan/failure.ts'
 import { operator, revaluing } from '../plan/operator.ts'
-import { lookForPromise } from '../plan/promise.ts'
+import { atOnce } from '../plan/promise.ts'
 
 /**
  * Makes any number of values of each value; key, time and headers stay.
@@ -18,16 +18,15 @@ export function flatMapValues<K, V, R>(
     parent => ({ ...revaluing('flatMapValues')(parent), ...deadLettersOf(options.onError) }),
     (task, out, { strict }) => {
       const fail = failed(task, 'flatMapValues', options.onError)
-      let looks = true
+      const run = atOnce(f, task, 'flatMapValues', strict)
       return record => {
         let values: readonly R[]
         try {
-          const made = f(record.value, record)
+          const made = run(record.value, record)
           values = Array.isArray(made) ? made : [...made]
         } catch (thrown) {
           return fail(thrown)
         }
-        if (looks) looks = lookForPromise(task, 'flatMapValues', values[0], strict)
         for (const value of values) out({ key: record.key, value, timestamp: record.timestamp, headers: record.headers })
       }
     },

@@ -2,7 +2,7 @@ import type { OperatorFunction } from 'rxjs'
 import type { StreamRecord } from '../contract/record.ts'
 import { deadLettersOf, type ErrorOption, failed } from '../plan/failure.ts'
 import { operator, revaluing } from '../plan/operator.ts'
-import { lookForPromise } from '../plan/promise.ts'
+import { atOnce } from '../plan/promise.ts'
 
 /**
  * Makes a new value of each value; key, time and headers stay.
@@ -18,15 +18,14 @@ export function mapValues<K, V, R>(
     parent => ({ ...revaluing('mapValues')(parent), ...deadLettersOf(options.onError) }),
     (task, out, { strict }) => {
       const fail = failed(task, 'mapValues', options.onError)
-      let looks = true
+      const run = atOnce(f, task, 'mapValues', strict)
       return record => {
         let value: R
         try {
-          value = f(record.value, record)
+          value = run(record.value, record)
         } catch (thrown) {
           return fail(thrown)
         }
-        if (looks) looks = lookForPromise(task, 'mapValues', value, strict)
         out({ key: record.key, value, timestamp: record.timestamp, headers: record.headers })
       }
     },

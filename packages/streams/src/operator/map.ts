@@ -3,7 +3,7 @@ import type { StreamRecord } from '../contract/record.ts'
 import type { Serde } from '../contract/serde.ts'
 import { deadLettersOf, type ErrorOption, failed } from '../plan/failure.ts'
 import { operator } from '../plan/operator.ts'
-import { lookForPromise } from '../plan/promise.ts'
+import { atOnce } from '../plan/promise.ts'
 
 /** Serdes of what an operator makes: needed where it next meets a topic or a store. */
 export interface MadeSerdes<K, V> extends ErrorOption {
@@ -25,15 +25,14 @@ export function map<K, V, K2, R>(
     () => ({ kind: 'step', label: 'map', effect: 'rekeys', key: options.key, value: options.value, ...deadLettersOf(options.onError) }),
     (task, out, { strict }) => {
       const fail = failed(task, 'map', options.onError)
-      let looks = true
+      const run = atOnce(f, task, 'map', strict)
       return record => {
         let made: readonly [K2, R]
         try {
-          made = f(record.value, record)
+          made = run(record.value, record)
         } catch (thrown) {
           return fail(thrown)
         }
-        if (looks) looks = lookForPromise(task, 'map', made, strict)
         out({ key: made[0], value: made[1], timestamp: record.timestamp, headers: record.headers })
       }
     },

@@ -40,12 +40,12 @@ export function processInto<K, V, Ks, Vs>(
   const split = makeNode({
     ...processing(name, options)(parent),
     parents: Object.freeze([parent]),
-    open: (task, out, { strict }) => {
+    open: (task, out) => {
       const forward: Emit<never> = (record, output) => {
         if (!names.has(output!)) throw unknown(name, output, names)
         out(record, output)
       }
-      return [opened(task, { name, options, forward, processor, strict }) as Emit]
+      return [opened(task, { name, options, forward, processor }) as Emit]
     },
   })
   const outputs: Readonly<Record<string, ForwardedSerdes<unknown, unknown>>> = options.outputs

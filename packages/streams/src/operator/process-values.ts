@@ -32,13 +32,13 @@ export function processValues<K, V, R>(
   const facts = processing(name, options)
   return operator(
     parent => ({ ...facts(parent), key: parent.key, value: options.value, partitioned: parent.partitioned }),
-    (task, out, { strict }) => {
+    (task, out) => {
       let current: StreamRecord<K, V> | undefined
       const forward = (record: StreamRecord<K, R>): void => {
         if (current !== undefined && current.key !== record.key) throw changed(name)
         out(record)
       }
-      const run = opened(task, { name, options, forward: forward as Emit<never>, processor, strict })
+      const run = opened(task, { name, options, forward: forward as Emit<never>, processor })
       return record => {
         current = record
         try {

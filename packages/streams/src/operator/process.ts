@@ -31,6 +31,6 @@ export function process<K, V, K2, R>(
   const facts = processing(name, options)
   return operator(
     parent => ({ ...facts(parent), key: options.key, value: options.value }),
-    (task, out, { strict }) => opened(task, { name, options, forward: out as Emit<never>, processor, strict }),
+    (task, out) => opened(task, { name, options, forward: out as Emit<never>, processor }),
   )
 }

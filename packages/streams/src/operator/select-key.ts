@@ -5,7 +5,7 @@ import type { Serde } from '../contract/serde.ts'
 import type { Emit, Task } from '../contract/task.ts'
 import { deadLettersOf, type ErrorOption, failed } from '../plan/failure.ts'
 import { operator } from '../plan/operator.ts'
-import { lookForPromise } from '../plan/promise.ts'
+import { atOnce } from '../plan/promise.ts'
 import { text } from '../serde/text.ts'
 
 /**
@@ -49,15 +49,14 @@ export function keyed<K, V, K2>(
   options: ErrorOption,
 ): Emit<StreamRecord<K, V>> {
   const fail = failed(task, label, options.onError)
-  let looks = true
+  const run = atOnce(f, task, label, strict)
   return record => {
     let key: K2
     try {
-      key = f(record.value, record)
+      key = run(record.value, record)
     } catch (thrown) {
       return fail(thrown)
     }
-    if (looks) looks = lookForPromise(task, label, key, strict)
     out({ key, value: record.value, timestamp: record.timestamp, headers: record.headers })
   }
 }

@@ -2,7 +2,7 @@ import type { OperatorFunction } from 'rxjs'
 import type { StreamRecord } from '../contract/record.ts'
 import { deadLettersOf, type ErrorOption, failed } from '../plan/failure.ts'
 import { operator, passing } from '../plan/operator.ts'
-import { refusePromise } from '../plan/promise.ts'
+import { atOnce } from '../plan/promise.ts'
 
 /**
  * Looks at each record and hands it on (Kafka Streams: `peek`). At least once: a record may be seen again after a failure.
@@ -16,16 +16,15 @@ export function tap<K, V>(
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, V>> {
   return operator(
     parent => ({ ...passing('tap')(parent), effect: 'passes', ...deadLettersOf(options.onError) }),
-    (task, out) => {
+    (task, out, { strict }) => {
       const fail = failed(task, 'tap', options.onError)
+      const run = atOnce(look, task, 'tap', strict)
       return record => {
-        let answer: unknown
         try {
-          answer = look(record.value, record)
+          run(record.value, record)
         } catch (thrown) {
           return fail(thrown)
         }
-        if (answer !== undefined) refusePromise(task, 'tap', answer)
         out(record)
       }
     },

@@ -21,13 +21,26 @@ export function failed(
 ): (thrown: unknown) => void {
   if (onError === 'fail') {
     return thrown => {
+      refuseAnyway(thrown)
       throw failureOf(task, node, thrown, 'mend it, or give the stage an onError', code)
     }
   }
-  if (onError === 'skip') return () => task.drop('processing')
+  if (onError === 'skip') {
+    return thrown => {
+      refuseAnyway(thrown)
+      task.drop('processing')
+    }
+  }
   const topic = onError.deadLetter
-  return thrown =>
+  return thrown => {
+    refuseAnyway(thrown)
     task.deadLetter(topic, { code: codeOf(thrown, code), reason: reasonOf(thrown), node, attempts: 1, firstFailure: task.now() })
+  }
+}
+
+/** A function that answers with promises does so for every record: no policy is meant for that. */
+function refuseAnyway(thrown: unknown): void {
+  if (thrown instanceof RiachoError && thrown.code === 'RIACHO_PROMISE') throw thrown
 }
 
 /** The error of a node whose function threw for the record being processed, with its place and what to do. */

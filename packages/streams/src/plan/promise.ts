@@ -18,10 +18,19 @@ export function refusePromise(task: Task, node: string, answer: unknown): void {
 }
 
 /**
- * As {@link refusePromise}, for functions that may answer anything: the first answer of a task is looked at, and every one in a test that looks closer. Returns whether
- * the next one should be.
+ * The same function, which in a test that looks closer may not answer with a promise. For functions that may answer anything: elsewhere a look at each answer would cost
+ * every record.
  */
-export function lookForPromise(task: Task, node: string, answer: unknown, strict: boolean | undefined): boolean {
-  refusePromise(task, node, answer)
-  return strict === true
+export function atOnce<A extends readonly unknown[], R>(
+  f: (...given: A) => R,
+  task: Task,
+  node: string,
+  strict: boolean | undefined,
+): (...given: A) => R {
+  if (strict !== true) return f
+  return (...given) => {
+    const answer = f(...given)
+    refusePromise(task, node, Array.isArray(answer) ? answer.find(isPromise) : answer)
+    return answer
+  }
 }

@@ -6,7 +6,7 @@ import { RiachoError } from '../errors.ts'
 import type { GlobalTable } from '../operator/global-table.ts'
 import { deadLettersOf, type ErrorOption, failed } from '../plan/failure.ts'
 import { checkName, checkPartitioned, type NodeSpec } from '../plan/node.ts'
-import { lookForPromise } from '../plan/promise.ts'
+import { refusePromise } from '../plan/promise.ts'
 
 /** What a processor may do besides handing records on (Kafka Streams: `ProcessingContext`). */
 export interface ProcessingContext {
@@ -73,11 +73,10 @@ export interface Working<R, F> {
   readonly forward: Emit<never>
   /** Made once per task; what it returns is called for each record. */
   readonly processor: (context: ProcessingContext & { readonly forward: F }) => (record: R) => void
-  readonly strict: boolean | undefined
 }
 
 /** Guards the processor's own code: an error of what comes after it passes, even one that the processor caught. */
-export function opened<R, F>(task: Task, { name, options, forward, processor, strict }: Working<R, F>): (record: R) => void {
+export function opened<R, F>(task: Task, { name, options, forward, processor }: Working<R, F>): (record: R) => void {
   let after: { readonly thrown: unknown } | undefined
   const fail = failed(task, name, options.onError)
   const guard =
@@ -101,10 +100,9 @@ export function opened<R, F>(task: Task, { name, options, forward, processor, st
     }
   }
   const run = guard(processor(contextOf(task, name, options, guard, guarded as F)))
-  let looks = true
   return record => {
     const answer = run(record)
-    if (looks) looks = lookForPromise(task, name, answer, strict)
+    if (answer !== undefined) refusePromise(task, name, answer)
   }
 }
 
