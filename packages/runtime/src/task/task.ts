@@ -299,13 +299,14 @@ export class EngineTask implements Task {
   resume<T>(at: Position | Origin | null, out: Emit<T>, record: T): void {
     if (this.failure !== undefined) return
     this.dirty = true
+    const before = this.#resumed
     this.#resumed = at
     try {
       out(record)
     } catch (error) {
       this.fail(error)
     } finally {
-      this.#resumed = null
+      this.#resumed = before
     }
     this.#parts.wake()
   }
