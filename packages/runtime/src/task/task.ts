@@ -271,9 +271,9 @@ export class EngineTask implements Task {
   }
 
   deadLetter(topic: string, failure: Failure): void {
-    this.dirty = true
     // What cannot be written as it is would not be written here either: the record that it was made of stands for it.
     const derived = unwritable.has(failure.code) ? undefined : this.#derived?.()
+    this.dirty = true
     const origin = derived ??
       this.origin() ?? {
         topic: failure.node,

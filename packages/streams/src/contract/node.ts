@@ -74,8 +74,6 @@ export interface RepartitionFacts {
   /** Chooses the partition. Default: murmur2 of the key's bytes. */
   readonly partition?: SinkSpec['partition']
   readonly onError?: OnError
-  /** The table that its records meet: the topic has as many partitions as that one's. */
-  readonly meets?: Node
 }
 
 /** What a node wants of a table that it reads. */

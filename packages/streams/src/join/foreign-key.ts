@@ -85,10 +85,10 @@ function sidesOf<K, V, FK, T>(name: string, label: string, left: Node, right: No
   return { left: side(left), right: side(right) }
 }
 
-/** A topic of the join: Kafka Streams' names, null keys too, and as many partitions as the table that its records meet. */
-function topicTo<K, V>(name: string, meets: Node, key: Serde<K>, value: Serde<V>, partition: SinkSpec['partition']): RepartitionFacts {
+/** A topic of the join: Kafka Streams' names, null keys too. It has as many partitions as the table that its records meet. */
+function topicOf<K, V>(name: string, key: Serde<K>, value: Serde<V>, partition: SinkSpec['partition']): RepartitionFacts {
   const serdes = { key: key as Serde<unknown>, value: value as Serde<unknown> }
-  return Object.freeze({ name, suffix: 'topic', ...serdes, optional: false, keepsNullKeys: true, meets, ...(partition && { partition }) })
+  return Object.freeze({ name, suffix: 'topic', ...serdes, optional: false, keepsNullKeys: true, ...(partition && { partition }) })
 }
 
 function drawSubscriptions<K, V, FK, T, R>(
@@ -96,9 +96,8 @@ function drawSubscriptions<K, V, FK, T, R>(
   { left, right }: Sides<K, V, FK, T>,
 ): Node {
   const chosen = options.partition
-  const topic = topicTo(
+  const topic = topicOf(
     `${name}-subscription-registration`,
-    right.node,
     right.key,
     subscriptionSerde(left.key),
     // A row without a foreign key asks nobody's task in particular.
@@ -131,9 +130,8 @@ function drawSubscriptions<K, V, FK, T, R>(
 
 function drawAnswers<K, V, FK, T>(name: string, { left, right }: Sides<K, V, FK, T>, subscriptions: Node): Node {
   const spec = subscriptionStore(`${name}-subscription-store`, { foreign: right.key, key: left.key })
-  const topic = topicTo(
+  const topic = topicOf(
     `${name}-subscription-response`,
-    left.node,
     left.key,
     answerSerde(right.value),
     // Back to where the row lies, which need not be where its key's bytes lead.
@@ -142,7 +140,6 @@ function drawAnswers<K, V, FK, T>(name: string, { left, right }: Sides<K, V, FK,
   return makeNode({
     kind: 'join',
     label: topic.name,
-    // The right table first: the topic that its subscriptions come by has as many partitions.
     parents: Object.freeze([right.node, subscriptions]),
     key: topic.key,
     value: topic.value,

@@ -12,7 +12,7 @@ export function partitionCounts(plan: Topology, external: ReadonlyMap<string, nu
   const counts = new Map(external)
   for (const node of plan.nodes) {
     if (!moves(plan, node)) continue
-    const upstream = topicsOf(plan, node.repartition!.meets ?? node, node.repartition!.meets !== undefined)
+    const upstream = topicsOf(plan, node, false)
     const most = Math.max(1, ...upstream.map(({ topic }) => counts.get(topic) ?? 1))
     counts.set(internal.repartition(plan.id, node.repartition!), plan.whole ? 1 : (node.repartition!.partitions ?? most))
   }
