@@ -52,6 +52,6 @@ export function openSelfJoin(
     const canonical = form.of(key)
     if (value === null) task.drop('null-value')
     else meetAll(record, canonical)
-    store.put(canonical, value, timestamp)
+    store.put(canonical, value, timestamp, record.headers)
   }
 }

@@ -79,7 +79,7 @@ function openSide(
       if (timestamp === clock.time) unmatched?.release(record, ahead)
       meetOthers(record, canonical)
     }
-    own.put(canonical, value, timestamp)
+    own.put(canonical, value, timestamp, record.headers)
   }
 }
 

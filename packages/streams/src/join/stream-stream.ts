@@ -41,14 +41,14 @@ export function streamJoin<K, L, R, O>(
       [source, right],
       () => ({
         ...factsOf(join, stores, [stores.left, stores.right, ...(stores.unmatched === undefined ? [] : [stores.unmatched])]),
-        ...(how === 'inner' && { alone: aloneOf(join, stores) }),
+        alone: aloneOf(join, stores),
       }),
       (task, out) => openSides(task, out as never, join, stores),
     )
   }
 }
 
-/** What an optimized plan makes of a join of a stream with itself. */
+/** What an optimized plan makes of a join of a stream with itself, of a left or outer one too (Kafka Streams: `rewriteSingleStoreSelfJoin`). */
 const aloneOf = (join: StreamJoin, stores: JoinStores): NonNullable<NodeSpec['alone']> => ({
   stores: Object.freeze([stores.left]),
   open: (task, out) => [openSelfJoin(task, out as never, join, stores) as never],

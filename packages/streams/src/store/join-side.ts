@@ -1,3 +1,4 @@
+import type { Headers } from '../contract/record.ts'
 import type { Row, Store } from '../contract/store.ts'
 import type { StoreSpec, StoreTask } from '../contract/task.ts'
 import { checkName } from '../plan/node.ts'
@@ -17,8 +18,8 @@ export interface JoinSideStore<K, V> extends Store {
   /** Of the i-th row that was found last. */
   timeAt(i: number): number
   valueAt(i: number): V
-  /** Logs a record. One without a value moves the store's time and is not kept; nor is one that is already expired, which is counted. */
-  put(key: Canonical, value: V | null, time: number): void
+  /** Logs a record with its headers. One without a value moves the store's time and is not kept; nor is one that is already expired, which is counted. */
+  put(key: Canonical, value: V | null, time: number, headers?: Headers): void
   /** Rows that are kept, those that expired since the last commit too. */
   readonly size: number
   /** All visible rows, those of a key together. */
@@ -86,11 +87,11 @@ class MemoryJoinSideStore<K, V> implements JoinSideStore<K, V> {
     return this.#rows.value(this.#rows.found(i))
   }
 
-  put(key: Canonical, value: V | null, time: number): void {
+  put(key: Canonical, value: V | null, time: number, headers?: Headers): void {
     this.#sequence = (this.#sequence + 1) & 0x7fffffff
     const wire = this.#scratch.of(this.#form.wire(key), time)
     wire.writeInt32BE(this.#sequence, wire.length - 4)
-    this.#task.log(wire, value === null ? null : wireOf(this.#options.value, value), time)
+    this.#task.log(wire, value === null ? null : wireOf(this.#options.value, value), time, headers)
     if (time > this.#time) this.#time = time
     if (time <= this.#time - this.#options.retention) this.#task.drop('expired')
     else if (value !== null) this.#rows.insert(key, time, value)
