@@ -180,3 +180,47 @@ it('stores let go of what has expired, and forget what nobody will put back', as
   await firstValueFrom(from(Array.from({ length: 5000 }, (_, at) => record('a', 'x', at))).pipe(windows, toArray()))
   expect([most < 1100, store!.size, store!.uncommitted]).toEqual([true, 10, 0])
 })
+
+it('punctuators on the wall clock keep their step, wait for their anchor, and can be cancelled', () => {
+  vi.useFakeTimers({ now: 100 })
+  try {
+    const ticks: string[] = []
+    const ticking = process<string, string, string, string>('ticking', context => {
+      context.schedule(10, 'wall', time => ticks.push(`plain ${time}`))
+      const cancel = context.schedule(
+        10,
+        'wall',
+        time => {
+          if (ticks.push(`anchored ${time}`) > 3) cancel()
+        },
+        93,
+      )
+      context.schedule(10, 'wall', time => ticks.push(`far ${time}`), 2 ** 33)
+      return context.forward
+    })
+    const subscription = NEVER.pipe(ticking).subscribe()
+    vi.advanceTimersByTime(24)
+    expect(ticks).toEqual(['anchored 103', 'plain 110', 'anchored 113', 'plain 120', 'anchored 123'])
+    vi.advanceTimersByTime(16)
+    expect(ticks.slice(5)).toEqual(['plain 130', 'plain 140'])
+    subscription.unsubscribe()
+    vi.advanceTimersByTime(100)
+    expect([ticks.length, vi.getTimerCount()]).toEqual([7, 0])
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+it('an anchor of stream time in the past is no reason to call at once', async () => {
+  const ticks: number[] = []
+  const lazy = process<string, string, string, string>('lazy', context => {
+    let scheduled = false
+    return record => {
+      if (!scheduled) context.schedule(10, 'stream', time => ticks.push(time), 3)
+      scheduled = true
+      context.forward(record)
+    }
+  })
+  await firstValueFrom(from([5, 12, 13, 14, 40].map(at => record('a', 'x', at))).pipe(lazy, toArray()))
+  expect(ticks).toEqual([13, 40])
+})

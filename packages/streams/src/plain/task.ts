@@ -6,6 +6,20 @@ import { RiachoError } from '../errors.ts'
 /** Records after which stores forget what an abort would need: nothing is ever aborted here. */
 const recordsPerCommit = 1000
 
+interface Punctuation {
+  due: number
+  readonly interval: number
+  readonly call: Punctuator
+}
+
+/** To the next time in step that is later than `time`. */
+function moveOn(each: Punctuation, time: number): void {
+  each.due += (Math.floor((time - each.due) / each.interval) + 1) * each.interval
+}
+
+/** A timer of Node cannot wait for longer. */
+const longestTimer = 2 ** 31 - 1
+
 /** The task of an operator that runs on a plain Observable: stores in memory, the wall clock, no topics. */
 export class PlainTask implements Task {
   readonly id = 'plain'
@@ -14,7 +28,7 @@ export class PlainTask implements Task {
   readonly #stores = new Map<string, Store>()
   readonly #stages: Held[] = []
   readonly #timers = new Set<NodeJS.Timeout>()
-  readonly #streamPunctuators = new Set<{ due: number; interval: number; call: Punctuator }>()
+  readonly #streamPunctuators = new Set<Punctuation>()
   readonly #error: (error: unknown) => void
   #closed = false
   #records = 0
@@ -33,7 +47,7 @@ export class PlainTask implements Task {
   punctuate(): void {
     for (const each of [...this.#streamPunctuators].sort((a, b) => a.due - b.due)) {
       if (each.due > this.streamTime || !this.#streamPunctuators.has(each)) continue
-      each.due += (Math.floor((this.streamTime - each.due) / each.interval) + 1) * each.interval
+      moveOn(each, this.streamTime)
       each.call(this.streamTime)
     }
     if (++this.#records % recordsPerCommit === 0) this.#commit()
@@ -63,7 +77,7 @@ export class PlainTask implements Task {
     this.#closed = true
     // Nobody is left to be told that a sink could not be closed.
     for (const stage of this.#stages) stage.close().catch(() => {})
-    for (const timer of this.#timers) clearInterval(timer)
+    for (const timer of this.#timers) clearTimeout(timer)
   }
 
   store<S extends Store>(spec: StoreSpec<S>): S {
@@ -112,15 +126,31 @@ export class PlainTask implements Task {
     this.#error(error)
   }
 
-  schedule(interval: number, clock: 'stream' | 'wall', call: Punctuator, anchor = 0): () => void {
-    if (clock === 'stream') {
-      const each = { due: anchor, interval, call }
-      this.#streamPunctuators.add(each)
-      return () => this.#streamPunctuators.delete(each)
+  schedule(interval: number, clock: 'stream' | 'wall', call: Punctuator, anchor?: number): () => void {
+    const now = clock === 'stream' ? this.streamTime : Date.now()
+    const each = { due: anchor ?? (clock === 'stream' ? 0 : now + interval), interval, call }
+    if (anchor !== undefined && anchor < now) moveOn(each, now)
+    if (clock === 'wall') return this.#onTimer(each)
+    this.#streamPunctuators.add(each)
+    return () => this.#streamPunctuators.delete(each)
+  }
+
+  #onTimer(each: Punctuation): () => void {
+    let timer: NodeJS.Timeout | undefined
+    const wait = (): void => {
+      if (timer !== undefined) this.#timers.delete(timer)
+      timer = setTimeout(look, Math.min(Math.max(1, each.due - Date.now()), longestTimer))
+      this.#timers.add(timer)
     }
-    const timer = setInterval(() => this.resume(null, call, Date.now()), interval)
-    this.#timers.add(timer)
-    return () => clearInterval(timer)
+    const look = (): void => {
+      const now = Date.now()
+      const due = now >= each.due
+      if (due) moveOn(each, now)
+      wait()
+      if (due) this.resume(null, each.call, now)
+    }
+    wait()
+    return () => clearTimeout(timer)
   }
 
   streamTimeOf(): { time: number } {
