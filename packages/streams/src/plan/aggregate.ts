@@ -10,7 +10,7 @@ import { keyValueStore, type StoreOptions } from '../store/key-value.ts'
 import { isStream } from '../stream.ts'
 import { aligned } from '../window/aligned.ts'
 import { aggregateByKey } from '../window/by-key.ts'
-import { checkEmit } from '../window/emit-final.ts'
+import { checkEmit, emitCautions } from '../window/emit-final.ts'
 import type { Folding, WindowKind } from '../window/kind.ts'
 import { checkMerge, sessions } from '../window/session-aggregation.ts'
 import { slidingWindows } from '../window/sliding-aggregation.ts'
@@ -59,6 +59,7 @@ export function aggregation<K, V, R>(a: Aggregation<K, V, R>): OperatorFunction<
         partitioned: parent.partitioned,
         ignoresValue: a.ignoresValue === true && !deltas,
         ...deadLettersOf(a.stream.options.onError),
+        ...emitCautions(a.window, a.stream.options),
       }),
       (task, out, asked) => opened(a, spec, deltas, task, out, asked),
     )(source)

@@ -9,6 +9,8 @@ import { topic } from '../operator/topic.ts'
 import { json } from '../serde/json.ts'
 import { text } from '../serde/text.ts'
 import type { Stream } from '../stream.ts'
+import { session } from '../window/session.ts'
+import { tumbling } from '../window/tumbling.ts'
 import { topology } from './topology.ts'
 import { warnings } from './warnings.ts'
 
@@ -26,6 +28,8 @@ it('a plan that means what it says has none', () => {
     ),
   ).toEqual([])
   expect(of(words.pipe(persist(sink(true))))).toEqual([])
+  expect(of(words.pipe(count('n', { window: tumbling(10, { grace: 5, retention: 1000 }), emit: 'onClose' })))).toEqual([])
+  expect(of(words.pipe(count('n', { window: session(10, { grace: 5 }) })))).toEqual([])
 })
 
 it.each<[string, Stream<unknown>, string, string]>([
@@ -48,6 +52,12 @@ it.each<[string, Stream<unknown>, string, string]>([
     ),
     'r',
     'keys are written as JSON',
+  ],
+  [
+    'final results with the least retention',
+    words.pipe(count('n', { window: tumbling(10, { grace: 5 }), emit: 'onClose' })),
+    'n',
+    'when time leaps, the store no longer shows windows',
   ],
   ['a sink that is not idempotent', words.pipe(persist(sink(false))), 'mail', 'the sink is not idempotent'],
 ])('%s', (_name, end, node, message) => {

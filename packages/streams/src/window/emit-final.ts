@@ -24,6 +24,17 @@ export function checkEmit(label: string, window: Windows | undefined, { emit, em
   checkTime('emitEvery', emitEvery, 0)
 }
 
+/** What is to know of final results whose store shows windows only as long as it must (Kafka Streams has the same loss, and says nothing). */
+export function emitCautions(window: Windows | undefined, { emit }: EmitOptions): { cautions?: readonly string[] } {
+  if (emit !== 'onClose' || window === undefined || window.retention > reachOf(window) + window.grace) return {}
+  const leap = `when time leaps, the store no longer shows windows that have closed meanwhile, and their results are never handed on`
+  return { cautions: Object.freeze([`${leap}: give the window a longer retention`]) }
+}
+
+/** Milliseconds from the start of a window's first record to its end. */
+const reachOf = (window: Windows): number =>
+  window.kind === 'aligned' ? window.size : window.kind === 'sliding' ? 2 * window.difference : window.gap
+
 /**
  * When an aggregation with `emit: 'onClose'` looks for windows that have closed, and since when (Kafka Streams: `AbstractKStreamTimeWindowAggregateProcessor`): at a
  * record, not sooner than `emitEvery` after the last look, and only if the close time has moved. The close time of the last results is kept in every commit.
