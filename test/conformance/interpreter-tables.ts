@@ -19,10 +19,9 @@ import { serdeOf } from './serdes.ts'
 import type { Datum, Some } from './show.ts'
 
 /** The store of a table, where the case names one, and the serde of its values: text, unless the case says it or they are those of another table. */
-export function kept(node: NodeSpec, came?: Serde<unknown>): { readonly store?: string; readonly value?: Serde<Some> } {
-  if (typeof node.store !== 'string') return {}
+export function kept(node: NodeSpec, came?: Serde<unknown>): { readonly store?: string; readonly value: Serde<Some> } {
   const value = node.storeValue === undefined && came !== undefined ? (came as Serde<Some>) : serdeOf(node.storeValue as string | undefined)
-  return { store: node.store, value }
+  return { ...(typeof node.store === 'string' && { store: node.store }), value }
 }
 
 /** The deltas of a table whose rows are grouped by another key. */
