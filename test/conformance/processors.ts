@@ -82,7 +82,7 @@ const fork: MakeProcessor =
 const metadata: MakeProcessor =
   ({ context }) =>
   record => {
-    const { topic, partition, offset } = context.position() ?? { topic: null, partition: null, offset: null }
+    const { topic, partition, offset } = context.position() ?? { topic: null, partition: -1, offset: -1 }
     context.forward({ ...record, value: `${topic}/${partition}/${offset}/${context.streamTime}/${context.taskId}` })
   }
 
@@ -94,7 +94,8 @@ const lazySchedule: MakeProcessor = bench => {
     if (scheduled) return
     scheduled = true
     punctuate(bench, time => {
-      const known = context.position() === null ? 'nometa' : 'meta'
+      // Kafka Streams hands a punctuator metadata without a topic; here it has no position.
+      const known = context.position() === null ? 'meta' : 'of another record'
       context.forward(made('tick', `t=${time},${known},st=${context.streamTime}`, time))
     })
   }

@@ -27,9 +27,11 @@ export function compose(plan: Topology, part: SubTopology, task: EngineTask): Co
   const views = new Views(task)
   for (const node of [...part.nodes].reverse()) {
     const wishes = asked(plan, part, node, task, views)
+    task.openNode()
     const opened = node.open(task, moved(plan, node) ? repartitionSender(plan, node, task) : after(node), wishes)
     inputs.set(node, node.deadLetters === undefined || node.async !== undefined ? opened : opened.map(withOrigins(plan, part, node, task)))
   }
+  task.opened()
   const sources = new Map<Node, Emit>()
   for (const node of part.nodes) if (node.source !== undefined) sources.set(node, inputs.get(node)![0]!)
   return { sources, reads: new Map(part.reads.map(node => [node, after(node)])) }

@@ -94,3 +94,21 @@ it('those that are due at once are called in the order of Java’s queue', () =>
   punctuations.run('stream', 0)
   expect(calls).toEqual(['a', 'c', 'b'])
 })
+
+it.each([
+  [
+    [['second'], ['first']],
+    ['first', 'second'],
+  ],
+  [[['first', 'second']], ['first', 'second']],
+])('of nodes opened from the last to the first, %j, the first node is called first', (nodes, called) => {
+  const punctuations = new Punctuations()
+  const calls: string[] = []
+  for (const names of nodes) {
+    punctuations.openNode()
+    for (const name of names) punctuations.add(10, 'stream', () => calls.push(name), -1)
+  }
+  punctuations.opened()
+  punctuations.run('stream', 0)
+  expect(calls).toEqual(called)
+})

@@ -16,12 +16,28 @@ interface Punctuation {
  */
 export class Punctuations {
   readonly #queues = { stream: new InputOrder<Punctuation>(), wall: new InputOrder<Punctuation>() }
+  /** What puts those in a queue that were scheduled while nodes were opened, by node, the one opened last first. */
+  #opening: (() => void)[][] | undefined
+
+  /** A node is opened. Nodes are opened from sinks to sources, and what they schedule is queued in their own order (Kafka Streams: `initTopology`). */
+  openNode(): void {
+    this.#opening ??= []
+    this.#opening.unshift([])
+  }
+
+  /** All nodes are open. */
+  opened(): void {
+    for (const offers of this.#opening ?? []) for (const offer of offers) offer()
+    this.#opening = undefined
+  }
 
   /** `time` is the clock's: stream time or wall clock. */
   add(interval: number, clock: 'stream' | 'wall', call: Punctuator, time: number, anchor?: number): () => void {
     const punctuation: Punctuation = { headTime: anchor ?? (clock === 'stream' ? 0 : time + interval), interval, call, cancelled: false }
     if (anchor !== undefined && anchor < time) moveOn(punctuation, time)
-    this.#queues[clock].offer(punctuation)
+    const offer = (): void => this.#queues[clock].offer(punctuation)
+    if (this.#opening === undefined) offer()
+    else this.#opening[0]!.push(offer)
     return () => {
       punctuation.cancelled = true
     }

@@ -339,6 +339,16 @@ export class EngineTask implements Task {
     this.#parts.wake()
   }
 
+  /** A node of the task is opened. */
+  openNode(): void {
+    this.#punctuations.openNode()
+  }
+
+  /** All nodes of the task are open. */
+  opened(): void {
+    this.#punctuations.opened()
+  }
+
   schedule(interval: number, clock: 'stream' | 'wall', punctuator: Punctuator, anchor?: number): () => void {
     return this.#punctuations.add(interval, clock, punctuator, clock === 'stream' ? this.streamTime : this.now(), anchor)
   }
@@ -364,7 +374,7 @@ export class EngineTask implements Task {
   }
 
   position(): Position | null {
-    return this.#resumed ?? this.#current?.where() ?? null
+    return this.#resumed ?? (this.#punctuating ? null : (this.#current?.where() ?? null))
   }
 
   origin(): Origin | null {

@@ -26,7 +26,7 @@ export interface ProcessingContext {
   now(): number
   /** `<sub-topology>_<partition>`. */
   readonly taskId: string
-  /** Where the record being processed came from; in a punctuator, the last one. */
+  /** Where the record being processed came from; null in a punctuator and in what it causes. */
   position(): Position | null
 }
 
