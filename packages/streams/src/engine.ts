@@ -25,8 +25,9 @@ export { BrokerError } from './contract/broker.ts'
 export { type Clock, systemClock } from './contract/clock.ts'
 export type { Asked, GlobalCopy, GlobalFacts, Node, SourceFacts } from './contract/node.ts'
 export { type Headers, noHeaders } from './contract/record.ts'
+export type { Serde } from './contract/serde.ts'
 export type { Source, SourceReader, SourceRecord } from './contract/source.ts'
-export type { Store, TableView } from './contract/store.ts'
+export type { KeyValueStore, Row, SessionRow, SessionStore, Store, TableView, WindowStore } from './contract/store.ts'
 export type {
   DropReason,
   Emit,
@@ -35,8 +36,11 @@ export type {
   Origin,
   Position,
   Punctuator,
+  RowsFacts,
   SinkSpec,
+  StorePlace,
   StoreSpec,
+  StoreSuppliers,
   StoreTask,
   Task,
 } from './contract/task.ts'
@@ -45,6 +49,12 @@ export { internal, isLogged, type SubTopology } from './plan/cut.ts'
 export { partitionCounts, taskCount } from './plan/partitions.ts'
 export { asOneTask, isTopology, type Topology } from './plan/topology.ts'
 export { bytes } from './serde/bytes.ts'
+export { wireOf } from './store/key.ts'
+export { Rows } from './store/rows.ts'
+export { SortedKeys } from './store/sorted-keys.ts'
+export { UndoLog } from './store/undo.ts'
 export { type CommitMetadata, decodeCommitMetadata, encodeCommitMetadata, metadataCharactersMax } from './wire/commit-metadata.ts'
 export { type DeadLetter, deadLetterHeaders, readDeadLetter } from './wire/dead-letter.ts'
 export { partitionOf } from './wire/murmur2.ts'
+export { ScratchKey } from './wire/scratch-key.ts'
+export { SessionScratchKey, sessionTail } from './wire/session-key.ts'

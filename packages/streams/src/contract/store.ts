@@ -16,6 +16,8 @@ export interface Store {
   /** Writes since the last `committed()` that an abort would have to put back: the engine bounds it by committing. */
   readonly uncommitted: number
   clear(): void
+  /** Releases what it holds outside of memory; nothing is called afterwards. Undefined: it holds nothing there. */
+  close?(): void
 }
 
 /** A row with its time: `timestamp` is epoch milliseconds. */

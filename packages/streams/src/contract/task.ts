@@ -51,6 +51,14 @@ export interface CacheSpec {
   readonly recordsMax: number
 }
 
+/** What the rows of a store are made of, for those who keep them elsewhere than in memory. */
+export interface RowsFacts {
+  readonly key: Serde<unknown>
+  readonly value: Serde<unknown>
+  /** Of windows: many keys share few starts, or each key has many of its own. */
+  readonly layout?: 'byStart' | 'byKey'
+}
+
 /** A store that a node declares; `create` makes an empty one per task. */
 export interface StoreSpec<S extends Store = Store> {
   readonly name: string
@@ -64,6 +72,8 @@ export interface StoreSpec<S extends Store = Store> {
   readonly duplicates?: boolean
   /** It holds changes back until the commit: what the node hands on goes through it. */
   readonly cache?: CacheSpec
+  /** Only of a store whose rows may be kept elsewhere than in memory. */
+  readonly rows?: RowsFacts
   create(task: StoreTask): S
 }
 
@@ -72,6 +82,24 @@ export interface StoreTask {
   /** Logs one write: the text or bytes of the key and the value (null: delete). */
   log(key: string | Uint8Array, value: string | Uint8Array | null, timestamp: number, headers?: Headers): void
   drop(reason: DropReason): void
+  /** Makes a store with the rows of this spec elsewhere than in memory, for `task`. Undefined: in memory. */
+  supply?<S extends Store>(spec: StoreSpec<S>, task: StoreTask): S | undefined
+}
+
+/** Where the stores of an application's task have their place. */
+export interface StorePlace {
+  readonly application: string
+  /** `<sub-topology>_<partition>`, or `global`. */
+  readonly task: string
+}
+
+/** Makes stores elsewhere than in memory (Kafka Streams: `DslStoreSuppliers`). */
+export interface StoreSuppliers {
+  /**
+   * An empty store with the rows of this spec: those of key-value, window and session stores that say what their rows are made of. It behaves as the one in memory does,
+   * to the byte of its changelog, from which it is filled when a task opens. Undefined: it stays in memory. Called when a task opens; an error stops the application.
+   */
+  create(spec: StoreSpec, task: StoreTask, place: StorePlace): Store | undefined
 }
 
 /** Where a record goes: to one partition, to each of several (to none: it is dropped and counted), or, undefined, where records go by default. */
@@ -146,7 +174,7 @@ export interface Task {
   now(): number
   /** Resolves after `duration` milliseconds or when aborted. */
   sleep(duration: number, signal: AbortSignal): Promise<void>
-  /** Where the record being processed came from; null inside a punctuator of a task that has processed none. */
+  /** Where the record being processed came from; null inside a punctuator. */
   position(): Position | null
   /** A copy of the record being processed, as it came. */
   origin(): Origin | null

@@ -84,4 +84,8 @@ export class CachedSessionStore<K, V> implements SessionStore<K, V> {
     this.#inner.clear()
     this.held.clear()
   }
+
+  close(): void {
+    this.#inner.close?.()
+  }
 }

@@ -79,4 +79,8 @@ export class CachedWindowStore<K, V> implements WindowStore<K, V> {
     this.#inner.clear()
     this.held.clear()
   }
+
+  close(): void {
+    this.#inner.close?.()
+  }
 }

@@ -1,6 +1,7 @@
 import type { Change, Headers } from '../contract/record.ts'
 import type { Serde } from '../contract/serde.ts'
-import type { DropReason, Emit, Position, StoreTask, Task } from '../contract/task.ts'
+import type { Store } from '../contract/store.ts'
+import type { DropReason, Emit, Position, StoreSpec, StoreTask, Task } from '../contract/task.ts'
 import { WaitingKeys } from './waiting-keys.ts'
 
 /** A record of the changelog that waits: copies. */
@@ -104,6 +105,10 @@ export class HeldChanges implements StoreTask {
 
   drop(reason: DropReason): void {
     this.#task.drop(reason)
+  }
+
+  supply<S extends Store>(spec: StoreSpec<S>, task: StoreTask): S | undefined {
+    return this.#task.supply?.(spec, task)
   }
 
   /** Logs and hands on what waits. Of a row that came and went meanwhile nobody hears. */

@@ -41,12 +41,17 @@ export function keyValueStore<K, V>(name: string, options: KeyValueOptions<K, V>
     if (given !== undefined && !(Number.isSafeInteger(given) && given > 0))
       throw new RiachoError('RIACHO_OPTION', `store '${name}': ${what} is a whole number above 0, not ${given}`)
   }
+  const plain = ttl === undefined && recordsMax === undefined && options.headers !== true
   const create = (task: StoreTask): KeyValueStore<K, V> => {
+    const supplied = plain ? task.supply?.(spec, task) : undefined
+    if (supplied !== undefined) return supplied
     const rows = new MemoryKeyValueStore(name, options, task)
     const living = ttl === undefined ? rows : new ExpiringStore(new TimedStore(rows, options.key), ttl, task)
     return recordsMax === undefined ? living : new LruStore(living, options.key, recordsMax)
   }
-  return Object.freeze({ name, kind: 'key-value', logged, create })
+  const rows = { key: options.key as Serde<unknown>, value: options.value as Serde<unknown> }
+  const spec: StoreSpec<KeyValueStore<K, V>> = Object.freeze({ name, kind: 'key-value', logged, ...(plain && { rows }), create })
+  return spec
 }
 
 /** Declares a key-value store that knows its row with the least time. */

@@ -18,12 +18,14 @@ export interface SessionStoreOptions<K, V> extends StoreOptions<K, V> {
 export function sessionStore<K, V>(name: string, options: SessionStoreOptions<K, V>): StoreSpec<SessionStore<K, V>> {
   checkName(name, 'store')
   checkTime('retention', options.retention, 0)
-  return Object.freeze({
+  const spec: StoreSpec<SessionStore<K, V>> = Object.freeze({
     name,
     kind: 'session',
     retention: options.retention,
-    create: (task: StoreTask) => new MemorySessionStore(name, options, task),
+    rows: { key: options.key as Serde<unknown>, value: options.value as Serde<unknown> },
+    create: (task: StoreTask) => task.supply?.(spec, task) ?? new MemorySessionStore(name, options, task),
   })
+  return spec
 }
 
 const noSessions: readonly never[] = Object.freeze([])

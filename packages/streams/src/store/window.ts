@@ -1,6 +1,6 @@
 import type { Serde } from '../contract/serde.ts'
 import type { Row, WindowStore } from '../contract/store.ts'
-import type { StoreSpec, StoreTask } from '../contract/task.ts'
+import type { RowsFacts, StoreSpec, StoreTask } from '../contract/task.ts'
 import { checkName } from '../plan/node.ts'
 import { readLong } from '../wire/long.ts'
 import { ScratchKey } from '../wire/scratch-key.ts'
@@ -20,22 +20,30 @@ export interface WindowStoreOptions<K, V> extends StoreOptions<K, V> {
  * starts, but where each record has its own, `windowStoreByKey` needs far less memory.
  */
 export function windowStore<K, V>(name: string, options: WindowStoreOptions<K, V>): StoreSpec<WindowStore<K, V>> {
-  return declared(name, options, () => new RowsByStart<V>())
+  return declared(name, options, 'byStart')
 }
 
 /** As `windowStore`, for as many starts as there are records, as in sliding windows: its rows nest key → start. */
 export function windowStoreByKey<K, V>(name: string, options: WindowStoreOptions<K, V>): StoreSpec<WindowStore<K, V>> {
-  return declared(name, options, () => new RowsByKey<V>())
+  return declared(name, options, 'byKey')
 }
 
-function declared<K, V>(name: string, options: WindowStoreOptions<K, V>, rows: () => WindowLayout<V>): StoreSpec<WindowStore<K, V>> {
+function declared<K, V>(
+  name: string,
+  options: WindowStoreOptions<K, V>,
+  layout: NonNullable<RowsFacts['layout']>,
+): StoreSpec<WindowStore<K, V>> {
   checkName(name, 'store')
-  return Object.freeze({
+  const spec: StoreSpec<WindowStore<K, V>> = Object.freeze({
     name,
     kind: 'window',
     retention: options.retention,
-    create: (task: StoreTask) => new MemoryWindowStore(name, options, rows(), task),
+    rows: { key: options.key as Serde<unknown>, value: options.value as Serde<unknown>, layout },
+    create: (task: StoreTask) =>
+      task.supply?.(spec, task) ??
+      new MemoryWindowStore(name, options, layout === 'byStart' ? new RowsByStart<V>() : new RowsByKey<V>(), task),
   })
+  return spec
 }
 
 /** Kafka Streams: `InMemoryWindowStore` under a timestamped, logged store. */

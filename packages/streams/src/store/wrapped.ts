@@ -64,4 +64,8 @@ export abstract class WrappedStore<K, V> implements KeyValueStore<K, V> {
   clear(): void {
     this.inner.clear()
   }
+
+  close(): void {
+    this.inner.close?.()
+  }
 }

@@ -1,0 +1,2 @@
+export { codes } from './errors.ts'
+export { type LmdbOptions, lmdb } from './suppliers.ts'
