@@ -13,9 +13,11 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, relative } from 'node:path'
-import { type Mutant, mutants } from './mutants.ts'
+import { areas } from './areas.ts'
+import type { Mutant } from './mutant.ts'
 
-// Applies each deliberate bug to a copy of the tree and runs the test that must catch it: `npm run mutants`, `npm run mutants -- WORD` for those whose name has the word.
+// Applies each deliberate bug to a copy of the tree and runs the test that must catch it: `npm run mutants`, `npm run mutants -- WORD` for those of the area WORD, or those
+// whose name has it.
 
 const root = join(import.meta.dirname, '..', '..')
 const notCopied = new Set(['node_modules', '.git', '.riacho', 'coverage', 'dist'])
@@ -27,8 +29,15 @@ const runMost = 120_000
 interface Verdict {
   readonly passed: number
   readonly failed: number
-  /** The end of what vitest said. */
+  /** The end of what vitest said, and the names of the tests that failed. */
   readonly said: string
+}
+
+/** What vitest reports, as far as it is read. */
+interface Report {
+  readonly numPassedTests: number
+  readonly numFailedTests: number
+  readonly testResults: readonly { readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[] }[]
 }
 
 /** A copy of the sources whose packages find each other in the copy, and everything else where it is installed. */
@@ -77,10 +86,11 @@ function tested(copy: string, files: readonly string[]): Promise<Verdict> {
     child.on('close', code => {
       clearTimeout(timer)
       if (code === null) return resolve({ passed: 0, failed: 1, said: `it hung for ${runMost} ms` })
-      const counts = existsSync(report)
-        ? (JSON.parse(readFileSync(report, 'utf8')) as { numPassedTests: number; numFailedTests: number })
-        : undefined
-      resolve({ passed: counts?.numPassedTests ?? 0, failed: counts?.numFailedTests ?? 0, said })
+      const told = existsSync(report) ? (JSON.parse(readFileSync(report, 'utf8')) as Report) : undefined
+      const names = told?.testResults.flatMap(file =>
+        file.assertionResults.filter(each => each.status === 'failed').map(each => each.fullName),
+      )
+      resolve({ passed: told?.numPassedTests ?? 0, failed: told?.numFailedTests ?? 0, said: [said, ...(names ?? [])].join('\n') })
     })
   })
 }
@@ -106,7 +116,7 @@ async function tried(copy: string, mutant: Mutant): Promise<string | undefined> 
 
 async function main(): Promise<number> {
   const word = process.argv[2] ?? ''
-  const chosen = mutants.filter(mutant => mutant.name.includes(word))
+  const chosen = areas[word] ?? Object.values(areas).flatMap(mutants => mutants.filter(({ name }) => name.includes(word)))
   const home = mkdtempSync(join(tmpdir(), 'riacho-mutants-'))
   try {
     const copies = Array.from({ length: Math.min(workersMax, chosen.length) }, (_, i) => join(home, String(i)))

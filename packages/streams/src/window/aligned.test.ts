@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { firstValueFrom, from, toArray } from 'rxjs'
 import { expect, it } from 'vitest'
+import { aggregate } from '../operator/aggregate.ts'
 import { count } from '../operator/count.ts'
 import { hopping } from './hopping.ts'
 
@@ -34,4 +35,24 @@ it('counts in windows as a naive recomputation does', async () => {
       expect(changes.map(({ key, value }) => [key.key, key.start, key.end, value])).toEqual(recount(records, shape))
     }),
   )
+})
+
+it('hands on what each window was before, init at first', async () => {
+  const joined = aggregate(
+    's',
+    () => '>',
+    (value: string, sum: string) => sum + value,
+    { window: hopping(10, { advance: 5, grace: 100 }) },
+  )
+  const records = [
+    { key: 'a', value: 'x', timestamp: 6, headers: [] },
+    { key: 'a', value: 'y', timestamp: 11, headers: [] },
+  ]
+  const changes = await firstValueFrom(from(records).pipe(joined, toArray()))
+  expect(changes.map(({ key, previous, value }) => [key.start, previous, value])).toEqual([
+    [0, '>', '>x'],
+    [5, '>', '>x'],
+    [5, '>x', '>xy'],
+    [10, '>', '>y'],
+  ])
 })

@@ -1,0 +1,11 @@
+import { commits } from './commits.ts'
+import { joins } from './joins.ts'
+import type { Mutant } from './mutant.ts'
+import { stores } from './stores.ts'
+import { tables } from './tables.ts'
+import { tasks } from './tasks.ts'
+import { verbs } from './verbs.ts'
+import { windows } from './windows.ts'
+
+/** The bugs that the tests must catch, by area. */
+export const areas: Readonly<Record<string, readonly Mutant[]>> = { commits, tasks, windows, joins, tables, stores, verbs }

@@ -1,0 +1,140 @@
+import type { Mutant } from './mutant.ts'
+
+const commit = 'packages/runtime/src/commit/commit.ts'
+const commitTest = 'packages/runtime/src/commit/commit.test.ts'
+const drainTest = 'packages/runtime/src/commit/drain.test.ts'
+const recoveryTest = 'packages/runtime/src/commit/recovery.test.ts'
+const restoreTest = 'packages/runtime/src/restore/restore.test.ts'
+const task = 'packages/runtime/src/task/task.ts'
+const engine = 'packages/runtime/src/loop/engine.ts'
+
+/** Bugs of commits, restores and how a task recovers. */
+export const commits: readonly Mutant[] = [
+  {
+    name: 'offsets are committed before the flush',
+    file: commit,
+    find: '    await task.producer.flush()\n',
+    replace: '    await member.commit(offsets)\n    await task.producer.flush()\n',
+    test: commitTest,
+  },
+  {
+    name: 'the changelog goes out before the outputs',
+    file: commit,
+    find: '    await task.producer.flush()\n    await task.changelog.flush()\n',
+    replace: '    await task.changelog.flush()\n    await task.producer.flush()\n',
+    test: commitTest,
+  },
+  {
+    name: 'a full batch of a changelog does not wait for its flush',
+    file: 'packages/embedded/src/producer.ts',
+    find: 'this.#hold = options.holdUntilFlush ?? false',
+    replace: 'this.#hold = false',
+    test: commitTest,
+  },
+  {
+    name: 'the offset is one too far',
+    file: commit,
+    find: 'offset: input.position,',
+    replace: 'offset: input.position + 1,',
+    test: commitTest,
+  },
+  {
+    name: 'the offset of an unfinished asynchronous record is committed',
+    file: commit,
+    find: 'while (task.held > 0) {',
+    replace: 'while (task.held > 10_000) {',
+    test: commitTest,
+  },
+  {
+    name: 'what is put aside is not committed',
+    file: task,
+    find: '    this.dirty = true\n    const origin = derived',
+    replace: '    const origin = derived',
+    test: commitTest,
+  },
+  {
+    name: 'stream time is not kept',
+    file: commit,
+    find: 'if (settings.keepStreamTime)',
+    replace: 'if (settings.keepStreamTime && settings.exactlyOnce)',
+    test: restoreTest,
+  },
+  {
+    name: 'a connector is told of its position before the commit has succeeded',
+    file: commit,
+    find: '  await drain(task, context.drainMs, settings)\n',
+    replace:
+      '  await drain(task, context.drainMs, settings)\n  for (const reader of context.connectors) await reader.committed(reader.input.mark)\n',
+    test: 'packages/runtime/src/task/connector.test.ts',
+  },
+  {
+    name: 'a store that was rolled back is not: rollback forgotten',
+    file: engine,
+    find: 'store.rollback()',
+    replace: 'store.committed()',
+    test: drainTest,
+  },
+  {
+    name: 'a commit with an unknown outcome is taken for one that did not happen',
+    file: engine,
+    find: "return known ? 'aborted' : 'unknown'",
+    replace: "return 'aborted'",
+    test: recoveryTest,
+  },
+  {
+    name: 'restoring stops one record early',
+    file: 'packages/runtime/src/restore/restore.ts',
+    find: 'while (position < end) {',
+    replace: 'while (position < end - 1) {',
+    test: restoreTest,
+  },
+  {
+    name: 'restoring reads what was aborted',
+    file: 'packages/runtime/src/restore/restore.ts',
+    find: "isolation: 'read_committed'",
+    replace: "isolation: 'read_uncommitted'",
+    test: restoreTest,
+  },
+  {
+    name: 'aborted records are delivered',
+    file: 'packages/embedded/src/fetcher.ts',
+    find: 'this.#committed ? log.abortedIn(from, range.next) : undefined',
+    replace: 'undefined',
+    test: restoreTest,
+  },
+  {
+    name: 'a repartition topic is purged short of what is committed',
+    file: 'packages/runtime/src/loop/engine.ts',
+    find: 'task.committed.filter(',
+    replace: 'task.committed.map(at => ({ ...at, offset: at.offset - 1 })).filter(',
+    test: 'packages/runtime/src/loop/limits.test.ts',
+  },
+  {
+    name: 'a hand-over commits nothing',
+    file: engine,
+    find: 'await this.#commit(open, this.settings.limits.revokeDrainMs)',
+    replace: "await Promise.resolve('committed')",
+    test: 'packages/runtime/src/loop/rebalance.test.ts',
+  },
+  {
+    name: 'going back to the last commit counts as a crash',
+    file: 'packages/runtime/src/task/open.ts',
+    find: '(before?.counted ? 1 : 0)',
+    replace: '0',
+    test: recoveryTest,
+  },
+  {
+    name: 'a producer that cannot abort stops a member that has lost its task',
+    file: engine,
+    find: 'between(() => this.#abandon(',
+    replace: 'between(() => this.#closeAll(',
+    test: 'packages/runtime/src/loop/rebalance.test.ts',
+  },
+  {
+    name: 'the changelog goes out before asynchronous work is done',
+    file: commit,
+    find: '  await drain(task, context.drainMs, settings)\n  while',
+    replace: '  if (!settings.exactlyOnce) await task.changelog.flush()\n  await drain(task, context.drainMs, settings)\n  while',
+    test: 'test/e2e/distinct.test.ts',
+  },
+]
