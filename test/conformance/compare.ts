@@ -87,9 +87,9 @@ function topicsOf(
 const stampless = (records: readonly LogRecord[], like: readonly LogRecord[]): readonly LogRecord[] =>
   records.map((record, i) => (like[i]?.ts === null ? { ...record, ts: null } : record))
 
-/** Records without those of the step that stopped the task, where the case has none of it: Java's driver hands out what was sent when a step is over. */
+/** Records without the last ones of the step that stopped the task, where the case has none of them: Java's driver hands out what was sent when a record is done. */
 const whole = (records: readonly LogRecord[], like: readonly LogRecord[], last = Number.POSITIVE_INFINITY): readonly LogRecord[] =>
-  like.some(({ step }) => step >= last) ? records : records.filter(({ step }) => step < last)
+  records.filter(({ step }, i) => step < last || i < like.length)
 
 function topicsDifference(of: Case, outcome: Outcome, repartition: boolean): string | undefined {
   const expected = topicsOf(of.changelog, repartition, name => generated.test(name))

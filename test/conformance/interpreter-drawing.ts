@@ -27,7 +27,7 @@ export interface TopicSerdes {
 /** The plan while it is drawn: what each node became, and what a reader of the results must know. */
 export class Drawing {
   readonly of: Case
-  readonly rowsNeeded: boolean
+  readonly rowsNeeded: ReadonlySet<string>
   readonly sources = new Map<string, TopicSerdes>()
   /** Written topics. */
   readonly sinks = new Map<string, TopicSerdes>()
@@ -40,8 +40,8 @@ export class Drawing {
   readonly #read = new Set<string>()
   readonly #optional = new Set<string>()
 
-  /** `rowsNeeded`: somebody reads the rows of tables that the case does not name. */
-  constructor(of: Case, rowsNeeded: boolean) {
+  /** `rowsNeeded`: nodes that the case gives no store, whose rows somebody reads. */
+  constructor(of: Case, rowsNeeded: ReadonlySet<string>) {
     this.of = of
     this.rowsNeeded = rowsNeeded
   }

@@ -64,7 +64,7 @@ function drawTable(node: NodeSpec, drawing: Drawing): void {
 }
 
 function drawToTable(node: NodeSpec, drawing: Drawing): void {
-  const store = (typeof node.store === 'string' || drawing.rowsNeeded) && { store: storeOf(node) }
+  const store = (typeof node.store === 'string' || drawing.rowsNeeded.has(node.id)) && { store: storeOf(node) }
   const options = { ...serdesOf(node), ...store, ...historyOf(node) } as Parameters<typeof toTable<Datum, Datum>>[0]
   const from = drawing.input(node)
   const records = drawing.scattered(node.from[0]) ? from.pipe(repartition<Datum, Datum>(node.id, serdesOf(node))) : from

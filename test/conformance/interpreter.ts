@@ -34,16 +34,24 @@ export interface Interpreted {
 
 /** Draws the plan of a case with Riacho's public operators. Throws {@link Missing} for what Riacho does not have. */
 export function interpret(of: Case): Interpreted {
+  if (!lacksName(of, new Set())) return drawn(of, new Set())
+  const unnamed = of.topology.flatMap(({ id, op, store }) => (op === 'toTable' && typeof store !== 'string' ? [id] : []))
+  const needed = unnamed.filter(id => lacksName(of, new Set(unnamed.filter(other => other !== id))))
+  return drawn(of, new Set(needed))
+}
+
+/** Kafka Streams makes up a name for a store that is needed and has none; Riacho says that it needs one. */
+function lacksName(of: Case, named: ReadonlySet<string>): boolean {
   try {
-    return drawn(of, false)
+    drawn(of, named)
+    return false
   } catch (thrown) {
-    if (thrown instanceof RiachoError && thrown.code === 'RIACHO_NAME') return drawn(of, true)
+    if (thrown instanceof RiachoError && thrown.code === 'RIACHO_NAME') return true
     throw thrown
   }
 }
 
-/** Kafka Streams makes up a name for a store that is needed and has none; Riacho says that it needs one. */
-function drawn(of: Case, rowsNeeded: boolean): Interpreted {
+function drawn(of: Case, rowsNeeded: ReadonlySet<string>): Interpreted {
   const drawing = new Drawing(of, rowsNeeded)
   for (const node of of.topology) {
     const draw = Object.hasOwn(operators, node.op) ? operators[node.op] : undefined

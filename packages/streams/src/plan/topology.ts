@@ -165,7 +165,10 @@ function isUnread(node: Node, children: ReadonlyMap<Node, readonly Node[]>): boo
   return after.length > 0 && after.every(child => child.ignoresValue === true)
 }
 
-/** Whether a left or outer join comes anywhere after a repartition, as Kafka Streams looks for it (`NodesWithRelaxedNullKeyJoinDownstream`). */
+/**
+ * Whether a left or outer join comes anywhere after a repartition, as Kafka Streams looks for it (`NodesWithRelaxedNullKeyJoinDownstream`): not by way of the table
+ * that a stream is joined with.
+ */
 const takesNullKeys = (node: Node, children: ReadonlyMap<Node, readonly Node[]>): boolean =>
   node.repartition!.keepsNullKeys === true || anyAfter(node, children, child => child.takesNullKeys === true)
 
@@ -176,12 +179,17 @@ function anyAfter(
   seen = new Set<Node>(),
 ): boolean {
   return children.get(node)!.some(child => {
+    if (!child.parents.some((parent, i) => parent === node && !looksOnly(child, i))) return false
     if (wanted(child)) return true
     if (seen.has(child)) return false
     seen.add(child)
     return anyAfter(child, children, wanted, seen)
   })
 }
+
+/** Whether a node looks up rows of this parent and does nothing when they change. */
+const looksOnly = ({ table, wishes }: Node, parent: number): boolean =>
+  table === undefined && wishes?.some(({ of, view }) => of === parent && view === true) === true
 
 function allStores(nodes: readonly Node[], kept: ReadonlySet<Node>): ReadonlyMap<string, StoreSpec> {
   const stores = new Map<string, StoreSpec>()
