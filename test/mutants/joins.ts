@@ -105,6 +105,6 @@ export const joins: readonly Mutant[] = [
     file: 'packages/runtime/src/global/copy.ts',
     find: 'else this.rows.put(key, value, timestamp)',
     replace: 'else if (value !== null) this.rows.put(key, value, timestamp)',
-    test: 'test/simulation/global-tables.test.ts',
+    test: 'packages/runtime/src/global/global-tables.test.ts',
   },
 ]

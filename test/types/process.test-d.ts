@@ -51,7 +51,9 @@ const { large, cents } = processInto(
   { outputs: { large: { key: text, value: json<Order>() }, cents: { key: text, value: int64 } } },
 )
 const typed: readonly [KStream<string, Order>, KStream<string, number>] = [large, cents]
-export const passed = [numbered, ...typed, optimize(topology('app', numbered.pipe(count('n'))), 'self joins')]
+/** Its store does not go by the key. */
+const sampled = orders.pipe(process<string, Order, string, Order>('sampled', ({ forward }) => forward, { stores: [seen], keyed: false }))
+export const passed = [sampled, numbered, ...typed, optimize(topology('app', numbered.pipe(count('n'))), 'self joins')]
 
 // @ts-expect-error another key
 orders.pipe(processValues('p', context => record => context.forward({ ...record, key: 1 })))
@@ -88,3 +90,5 @@ export const small = processInto(orders, 'p', () => () => {}, { outputs: { large
 optimize(topology('app', orders), 'everything')
 // @ts-expect-error merge is said with a boolean
 orders.pipe(repartition('r', { merge: 'no' }))
+// @ts-expect-error whether a store goes by the key is said with a boolean
+orders.pipe(process<string, Order, string, Order>('p', ({ forward }) => forward, { keyed: 'no' }))

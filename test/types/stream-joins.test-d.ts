@@ -74,6 +74,9 @@ nullable.pipe(
   to('sums', { value: int64 }),
 )
 
+// ---- how often what met nothing is let out, and what becomes of pairs that a function refuses
+orders.pipe(outerJoinStream('j', payments, order => order?.cents, { ...window, emitEvery: 0, onError: 'skip' }))
+
 // ---- both lives
 const plain: Observable<StreamRecord<string, number>> = from([])
 expectTypeOf(
@@ -96,3 +99,5 @@ orders.pipe(joinStream('j', payments, order => order, { ...window, right: int64 
 orders.pipe(joinStream('j', payments, order => order, { ...window, emitEvery: 0 }))
 // @ts-expect-error two stores are what a left join needs
 orders.pipe(leftJoinStream('j', orders, order => order, { ...window, singleStore: true }))
+// @ts-expect-error milliseconds are a number
+orders.pipe(leftJoinStream('j', payments, order => order, { ...window, emitEvery: '1s' }))

@@ -1,13 +1,19 @@
 import {
+  type AlignedWindows,
   aggregate,
   type Change,
   count,
+  days,
+  hopping,
+  hours,
   json,
   type KStream,
   type KTable,
   minutes,
   reduce,
   regroup,
+  type SlidingWindows,
+  seconds,
   sliding,
   table,
   text,
@@ -16,7 +22,9 @@ import {
   tumbling,
   updates,
   type Windowed,
+  type WindowOptions,
   type WindowStore,
+  type Windows,
   windowStoreByKey,
 } from '@riacho/streams'
 
@@ -53,6 +61,25 @@ nullable.pipe(count('n', { window: recent })) satisfies KTable<Windowed<string>,
 orders.pipe(count('n', { window: recent, emit: 'onClose' })) satisfies KTable<Windowed<string>, number>
 orders.pipe(count('n', { window: perMinute, emit: 'onClose', emitEvery: 0 }), toStream()) satisfies KStream<Windowed<string>, number | null>
 orders.pipe(reduce('r', a => a, { window: perMinute, emit: 'onUpdate' })) satisfies KTable<Windowed<string>, Order>
+
+// Windows at fixed times.
+const kept: WindowOptions = { grace: seconds(30), retention: days(1) }
+tumbling(hours(1), kept) satisfies AlignedWindows
+recent satisfies SlidingWindows
+const shapes: readonly Windows[] = [perMinute, recent, hopping(hours(1), { ...kept, advance: minutes(5) })]
+orders.pipe(count('n', { window: hopping(60, { advance: 10, grace: 0 }) })) satisfies KTable<Windowed<string>, number>
+// @ts-expect-error how far apart they start is always said
+hopping(hours(1), kept)
+// @ts-expect-error tumbling windows start one behind the other
+tumbling(hours(1), { ...kept, advance: 1 })
+// @ts-expect-error milliseconds are a number
+tumbling('1h', kept)
+// @ts-expect-error
+minutes('1')
+// @ts-expect-error a shape is a value, not its options
+orders.pipe(count('n', { window: kept }))
+// @ts-expect-error windows are frozen
+shapes[0].grace = 1
 
 // Grace is always said.
 // @ts-expect-error
