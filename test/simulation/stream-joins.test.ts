@@ -1,4 +1,17 @@
-import { joinStream, type KStream, leftJoinStream, outerJoinStream, type StreamRecord, text, to, topic, topology } from '@riacho/streams'
+import {
+  count,
+  joinStream,
+  type KStream,
+  leftJoinStream,
+  outerJoinStream,
+  type StreamRecord,
+  text,
+  to,
+  topic,
+  topology,
+  toStream,
+  tumbling,
+} from '@riacho/streams'
 import fc from 'fast-check'
 import { type Observable, Subject } from 'rxjs'
 import { expect, it } from 'vitest'
@@ -102,4 +115,15 @@ it(`stream joins in an engine equal it too, however often the application ends o
     }
   })
   await fc.assert(runs, { seed, numRuns: 200, interruptAfterTimeLimit: 3_000 })
+})
+
+it('does not move the time of an aggregation that has its name', async () => {
+  const left = read('in-left')
+  const counts = left.pipe(count('same', { window: tumbling(10, { grace: 0 }) }), toStream(), to('counts'))
+  const both = topology('same', counts, left.pipe(joinStream('same', read('in-right'), pair, self), to('pairs', { value: text })))
+  const input = [
+    { topic: 'in-right', key: 'a', value: 'x', at: 5000 },
+    { topic: 'in-left', key: 'a', value: 'x', at: 1 },
+  ]
+  expect((await played(both, input, 'none')).map(({ topic }) => topic)).toEqual(['counts'])
 })

@@ -1,5 +1,19 @@
 import { embedded } from '@riacho/embedded'
-import { cogroup, count, int64, mapValues, text, to, topic, topology, toStream } from '@riacho/streams'
+import {
+  cogroup,
+  count,
+  int64,
+  leftJoin,
+  leftJoinStream,
+  mapValues,
+  reduce,
+  table,
+  text,
+  to,
+  topic,
+  topology,
+  toStream,
+} from '@riacho/streams'
 import { readDeadLetter } from '@riacho/streams/engine'
 import { expect, it } from 'vitest'
 import { joined, read, take, write } from '../trial.fixture.ts'
@@ -64,3 +78,37 @@ it('each input of an operator with several has dead letters of its own kind', as
   ])
   await engine.close()
 })
+
+/** Joins that make the first record wait, until the second lets it out; after an operator that derives records, or not. */
+const waiting = {
+  leftJoinStream: (refusing: () => string) =>
+    source.pipe(
+      leftJoinStream('j', topic('other', { key: text, value: text }), refusing, { before: 1, after: 1, grace: 0, emitEvery: 0, ...refuse }),
+    ),
+  'leftJoin with a grace, derived': (refusing: () => string) =>
+    source.pipe(
+      reduce<string, string>('last', (_before, now) => now, { value: text }),
+      toStream(),
+      leftJoin(table('rows', { key: text, value: text, historyRetention: 100 }), refusing, { grace: 10, name: 'g', ...refuse }),
+    ),
+}
+
+it.each(Object.entries(waiting))(
+  '%s: a dead letter of a record that has waited holds that record, not the one that let it out',
+  async (_how, join) => {
+    const broker = await laid()
+    await broker.admin.createTopics(['other', 'rows'].map(name => ({ name, partitions: 1 })))
+    await write(broker, 'in', { key: 'waits', value: 'bad', at: 5 }, { key: 'k', value: 'good', at: 100 })
+    const refusing = (): never => {
+      throw new Error('no')
+    }
+    const engine = await joined(topology('derived', join(refusing).pipe(to('out', { value: text }))), { broker })
+    await take(engine)
+    await engine.commitDue(true)
+    const dead = await read(broker, 'dead')
+    expect(dead.map(({ key, value, headers }) => [key, value, readDeadLetter(null, null, headers).timestamp])).toEqual([
+      ['waits', 'bad', 5],
+    ])
+    await engine.close()
+  },
+)

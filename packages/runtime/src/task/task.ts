@@ -313,11 +313,16 @@ export class EngineTask implements Task {
 
   onBehalf<T>(of: Position | null, out: Emit<T>, record: T): void {
     const before = this.#resumed
-    this.#resumed = of ?? before
+    const derived = this.#derived
+    if (of !== null) {
+      this.#resumed = of
+      this.#derived = undefined
+    }
     try {
       out(record)
     } finally {
       this.#resumed = before
+      this.#derived = derived
     }
   }
 

@@ -50,6 +50,8 @@ export interface StreamJoin {
 /** The stores of a join, and how its keys are written. */
 export interface JoinStores {
   readonly key: Serde<unknown>
+  /** How values are written, by side. */
+  readonly values: readonly [right: Serde<unknown>, left: Serde<unknown>]
   readonly left: StoreSpec<JoinSideStore<unknown, unknown>>
   readonly right: StoreSpec<JoinSideStore<unknown, unknown>>
   /** Only of a left or outer join. */
@@ -96,6 +98,7 @@ export function storesOf(
   const store = (suffix: string, value: Serde<unknown>) => joinSideStore(`${name}-${suffix}-store`, { key, value, retention })
   return {
     key,
+    values: [right, left],
     left: store(how === 'outer' ? 'outer-this-join' : 'this-join', left),
     right: store(how === 'inner' ? 'other-join' : 'outer-other-join', right),
     unmatched: how === 'inner' ? undefined : unmatchedStore(`${name}-${how}-shared-join-store`, { key, left, right }),

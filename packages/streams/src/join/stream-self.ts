@@ -16,7 +16,7 @@ export function openSelfJoin(
 ): Emit<StreamRecord<unknown, unknown>> {
   const store = task.store(stores.left)
   const form = keyForm(stores.key)
-  const clock = task.streamTimeOf(name)
+  const clock = task.streamTimeOf(stores.left.name)
   const fail = failed(task, name, options.onError)
   const retention = before + after + grace
   const meet = (left: unknown, right: unknown, at: number, { key, timestamp, headers }: StreamRecord<unknown, unknown>): void => {

@@ -1,3 +1,4 @@
+import type { Asked } from '../contract/node.ts'
 import { type Headers, noHeaders, type StreamRecord } from '../contract/record.ts'
 import type { Emit, Task } from '../contract/task.ts'
 import { failed } from '../plan/failure.ts'
@@ -12,11 +13,16 @@ type Joined = StreamRecord<unknown, unknown>
 /** Makes the joined value of a record of this side and one of the other, in the order of left and right, and hands it on. */
 type Meet = (side: JoinSide, key: unknown, own: unknown, other: unknown, timestamp: number, headers: Headers) => void
 
+/** Hands on a record of this side that has met none, with the headers of the one that lets it out. */
+type LetOut = (side: JoinSide, key: unknown, value: unknown, time: number, headers: Headers) => void
+
 /** Makes the two inputs of a join: left, right. They share the clock. */
-export function openSides(task: Task, out: Emit<Joined>, join: StreamJoin, stores: JoinStores): readonly Emit<never>[] {
+export function openSides(task: Task, out: Emit<Joined>, asked: Asked, join: StreamJoin, stores: JoinStores): readonly Emit<never>[] {
   const meet = meeting(task, out, join)
-  const unmatched = stores.unmatched === undefined ? undefined : new Unmatched(task, task.store(stores.unmatched), join, meet)
-  const clock = unmatched?.clock ?? task.streamTimeOf(join.name)
+  // Named as a store, since an aggregation may have the name of the join.
+  const clock = task.streamTimeOf(stores.left.name)
+  const unmatched =
+    stores.unmatched && new Unmatched(task, clock, task.store(stores.unmatched), join, lettingOut(task, asked, join, stores, meet))
   return [openSide(1, task, join, stores, meet, clock, unmatched), openSide(0, task, join, stores, meet, clock, unmatched)]
 }
 
@@ -31,6 +37,17 @@ function meeting(task: Task, out: Emit<Joined>, { name, f, options }: StreamJoin
       return fail(thrown)
     }
     out({ key, value, timestamp, headers })
+  }
+}
+
+/** Hands on a record that has waited: a dead letter of it holds that record, not the one that lets it out. */
+function lettingOut(task: Task, { origins }: Asked, { name }: StreamJoin, stores: JoinStores, meet: Meet): LetOut {
+  const alone: LetOut = (side, key, value, time, headers) => meet(side, key, value, null, time, headers)
+  if (!origins) return alone
+  return (side, key, value, time, headers) => {
+    const bytes = { key: stores.key.encode(key), value: stores.values[side].encode(value) }
+    const origin = { topic: name, partition: task.partition, offset: -1, timestamp: time, headers: noHeaders, ...bytes }
+    task.onBehalf(origin, () => alone(side, key, value, time, headers), undefined)
   }
 }
 
@@ -89,7 +106,7 @@ function openSide(
  */
 class Unmatched {
   /** Stream time of both sides. */
-  readonly clock: { time: number }
+  readonly #clock: { readonly time: number }
   /** Time of the earliest record that may wait, as far as is known; -1 when nothing is known. */
   readonly #earliest: { time: number }
   /** Wall clock from which on the store is looked at again. */
@@ -101,14 +118,14 @@ class Unmatched {
   /** Of the record that lets out what waits. */
   #headers: Headers = noHeaders
 
-  constructor(task: Task, store: UnmatchedStore<unknown>, join: StreamJoin, meet: Meet) {
-    this.clock = task.streamTimeOf(join.name)
+  constructor(task: Task, clock: { time: number }, store: UnmatchedStore<unknown>, join: StreamJoin, letOut: LetOut) {
+    this.#clock = clock
     this.#earliest = task.streamTimeOf(`${join.name}/earliest`)
     this.#look = task.streamTimeOf(`${join.name}/look`)
     this.#task = task
     this.#store = store
     this.#join = join
-    this.#forward = (side, key, value, time) => meet(side, key, value, null, time, this.#headers)
+    this.#forward = (side, key, value, time) => letOut(side, key, value, time, this.#headers)
   }
 
   /** A record of this side met one of the other side. */
@@ -125,7 +142,7 @@ class Unmatched {
   /** Lets out what waits and cannot meet any more; `ahead`: how much later a record may be that the side of `record` meets. */
   release({ timestamp, headers }: Joined, ahead: number): void {
     const { before, after, grace, emitEvery } = this.#join
-    const now = this.clock.time
+    const now = this.#clock.time
     // Nothing known is the greatest number of Java, which overflows when anything is added to it.
     if (this.#earliest.time < 0 ? ahead + grace <= 0 : this.#earliest.time + ahead + grace >= now) return
     const wall = this.#task.now()

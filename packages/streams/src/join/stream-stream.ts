@@ -43,7 +43,7 @@ export function streamJoin<K, L, R, O>(
         ...factsOf(join, stores, [stores.left, stores.right, ...(stores.unmatched === undefined ? [] : [stores.unmatched])]),
         alone: aloneOf(join, stores),
       }),
-      (task, out) => openSides(task, out as never, join, stores),
+      (task, out, asked) => openSides(task, out as never, asked, join, stores),
     )
   }
 }
