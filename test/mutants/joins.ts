@@ -17,6 +17,27 @@ export const joins: readonly Mutant[] = [
     test: 'test/simulation/stream-joins.test.ts',
   },
   {
+    name: 'a join moves the time of whatever has its name',
+    file: 'packages/streams/src/join/stream-sides.ts',
+    find: 'task.streamTimeOf(stores.left.name)',
+    replace: 'task.streamTimeOf(join.name)',
+    test: 'test/simulation/stream-joins.test.ts',
+  },
+  {
+    name: 'a dead letter of a record that waited for a stream holds the one that let it out',
+    file: 'packages/streams/src/join/stream-sides.ts',
+    find: 'if (!origins) return alone',
+    replace: 'return alone',
+    test: 'packages/runtime/src/task/derived.test.ts',
+  },
+  {
+    name: 'a dead letter of a record that waited for a table holds the one that let it out',
+    file: 'packages/runtime/src/task/task.ts',
+    find: 'if (of !== null) this.#derived = undefined',
+    replace: '',
+    test: 'packages/runtime/src/task/derived.test.ts',
+  },
+  {
     name: 'the side of a join shows a record one millisecond too long',
     file: 'packages/streams/src/store/join-side.ts',
     find: 'this.#time - this.#options.retention + 1), to)',

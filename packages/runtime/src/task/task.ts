@@ -314,10 +314,8 @@ export class EngineTask implements Task {
   onBehalf<T>(of: Position | null, out: Emit<T>, record: T): void {
     const before = this.#resumed
     const derived = this.#derived
-    if (of !== null) {
-      this.#resumed = of
-      this.#derived = undefined
-    }
+    this.#resumed = of ?? before
+    if (of !== null) this.#derived = undefined
     try {
       out(record)
     } finally {
