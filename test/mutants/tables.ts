@@ -33,8 +33,8 @@ export const tables: readonly Mutant[] = [
   {
     name: 'what was held back has the place of the record that lets it out',
     file: 'packages/runtime/src/task/task.ts',
-    find: '      this.#resumed = of\n',
-    replace: '      this.#resumed = before\n',
+    find: 'this.#resumed = of ?? before',
+    replace: 'this.#resumed = before',
     test: 'packages/streams/src/operator/suppress.test.ts',
   },
   {
