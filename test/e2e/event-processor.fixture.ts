@@ -18,7 +18,6 @@ export const riachoFile = fileURLToPath(new URL('../../packages/riacho/src/main.
 export interface Ended {
   readonly code: number | null
   readonly out: string
-  /** What it said on stderr, but for warnings of late events: that it drops those is the example's own rule. */
   readonly error: string
 }
 
@@ -40,10 +39,8 @@ export function node(file: string, args: readonly string[], cwd?: string): Start
   child.stderr?.setEncoding('utf8').on('data', chunk => {
     text.error += chunk
   })
-  return { child, text, ended: once(child, 'close').then(([code]) => ({ code, out: text.out, error: withoutLate(text.error) })) }
+  return { child, text, ended: once(child, 'close').then(([code]) => ({ code, ...text })) }
 }
-
-const withoutLate = (error: string): string => error.replace(/^\{.*"reason":"late".*\}\n/gm, '')
 
 /** Runs the example on a directory, on any free port unless the arguments name one. */
 export const example = (directory: string, ...args: string[]): Started =>

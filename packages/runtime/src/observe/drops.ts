@@ -5,6 +5,9 @@ import type { Counters } from './counters.ts'
 /** Milliseconds in which a task tells of one drop of each reason. */
 const quietMs = 60_000
 
+/** Drops that a plan's own rules ask for. The others mean that something is wrong with the data. */
+const asked: ReadonlySet<DropReason> = new Set(['late', 'expired', 'outdated', 'no-match', 'null-value'])
+
 /** What drops records, and knows which. */
 export interface Dropping {
   readonly id: string
@@ -31,7 +34,8 @@ export class Drops {
     this.#counters.drop(reason)
     if (this.#told.has(reason)) return
     this.#told.add(reason)
-    this.#log({ level: 'warn', message: `a record was dropped: ${reason}`, reason, task: this.#by.id, ...this.#by.position() })
+    const level = asked.has(reason) ? 'info' : 'warn'
+    this.#log({ level, message: `a record was dropped: ${reason}`, reason, task: this.#by.id, ...this.#by.position() })
   }
 
   /** Called now and then: when the minute is over, the next drop is told of again. */
