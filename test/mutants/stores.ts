@@ -40,8 +40,8 @@ export const stores: readonly Mutant[] = [
   {
     name: 'an abort leaves the order of use as it was',
     file: 'packages/streams/src/store/lru.ts',
-    find: '    super.rollback()\n    this.#used = undefined',
-    replace: '    super.rollback()',
+    find: 'for (const key of used) if (there.has(key)) this.#used.add(key)',
+    replace: '',
     test: 'packages/streams/src/store/bounded.test.ts',
   },
   {

@@ -106,6 +106,43 @@ it('holds so many rows and deletes the one that was used longest ago', () => {
   expect([...store.entries()].map(([key]) => key)).toEqual(['f', 'g'])
 })
 
+it('after a rollback what was used longest ago still goes first, whatever its key', () => {
+  const store = keyValueStore('s', { key: text, value: text, recordsMax: 2 }).create(new LoggingTask())
+  store.put('b', '1', 1)
+  store.put('a', '2', 2)
+  store.committed()
+  store.put('c', '3', 3)
+  store.rollback()
+  store.put('d', '4', 4)
+  expect([...store.entries()].map(([key]) => key)).toEqual(['a', 'd'])
+})
+
+it('rows that have expired or came too late take no room from others', () => {
+  const store = keyValueStore('s', { key: text, value: text, ttl: 10, recordsMax: 2 }).create(new LoggingTask())
+  store.put('lives', '1', 100)
+  store.put('late', '2', 95)
+  store.put('new', '3', 105)
+  store.put('too late', '4', 90)
+  expect([...store.entries()].map(([key]) => key)).toEqual(['lives', 'new'])
+})
+
+it('knows the least time without putting keys in order, which costs most where keys are long and alike', () => {
+  let written = 0
+  const counting = {
+    ...text,
+    text: (key: string) => {
+      written++
+      return key
+    },
+  }
+  const store = timedStore('s', { key: counting, value: text }).create(new LoggingTask())
+  for (let i = 0; i < 1000; i++) {
+    store.put(`key ${(i * 7) % 1000}`, 'x', i)
+    store.due(i - 100)
+  }
+  expect(written).toBe(1000)
+})
+
 it('refuses bounds that make no sense', () => {
   expect(() => keyValueStore('s', { key: text, value: text, ttl: 0 })).toThrow('ttl is a whole number above 0')
   expect(() => keyValueStore('s', { key: text, value: text, recordsMax: 0.5 })).toThrow('recordsMax is')

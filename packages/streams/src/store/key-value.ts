@@ -9,7 +9,7 @@ import { type Canonical, type KeyForm, keyForm, wireOf } from './key.ts'
 import { LruStore } from './lru.ts'
 import { Rows } from './rows.ts'
 import { SortedKeys } from './sorted-keys.ts'
-import { TimedStore } from './timed.ts'
+import { TimedStore, type Times } from './timed.ts'
 import { UndoLog } from './undo.ts'
 
 /** Serdes of a store's rows, in its changelog. */
@@ -46,8 +46,8 @@ export function keyValueStore<K, V>(name: string, options: KeyValueOptions<K, V>
     const supplied = plain ? task.supply?.(spec, task) : undefined
     if (supplied !== undefined) return supplied
     const rows = new MemoryKeyValueStore(name, options, task)
-    const living = ttl === undefined ? rows : new ExpiringStore(new TimedStore(rows, options.key), ttl, task)
-    return recordsMax === undefined ? living : new LruStore(living, options.key, recordsMax)
+    const bounded = recordsMax === undefined ? rows : new LruStore(rows, options.key, recordsMax)
+    return ttl === undefined ? bounded : new ExpiringStore(new TimedStore(bounded, rows, options.key), ttl, task)
   }
   const rows = { key: options.key as Serde<unknown>, value: options.value as Serde<unknown> }
   const spec: StoreSpec<KeyValueStore<K, V>> = Object.freeze({ name, kind: 'key-value', logged, ...(plain && { rows }), create })
@@ -57,12 +57,15 @@ export function keyValueStore<K, V>(name: string, options: KeyValueOptions<K, V>
 /** Declares a key-value store that knows its row with the least time. */
 export function timedStore<K, V>(name: string, options: StoreOptions<K, V>): StoreSpec<TimedStore<K, V>> {
   checkName(name, 'store')
-  const create = (task: StoreTask): TimedStore<K, V> => new TimedStore(new MemoryKeyValueStore(name, options, task), options.key)
+  const create = (task: StoreTask): TimedStore<K, V> => {
+    const rows = new MemoryKeyValueStore(name, options, task)
+    return new TimedStore(rows, rows, options.key)
+  }
   return Object.freeze({ name, kind: 'key-value', create })
 }
 
 /** Kafka Streams: `InMemoryKeyValueStore` under a timestamped, logged store. */
-class MemoryKeyValueStore<K, V> implements KeyValueStore<K, V> {
+class MemoryKeyValueStore<K, V> implements KeyValueStore<K, V>, Times {
   readonly name: string
   readonly #rows = new Rows<V | WithHeaders<V>>()
   readonly #undo = new UndoLog<V | WithHeaders<V>>()
@@ -96,6 +99,7 @@ class MemoryKeyValueStore<K, V> implements KeyValueStore<K, V> {
   put(key: K, value: V | null, timestamp: number, headers: Headers = noHeaders): void {
     const canonical = this.#form.of(key)
     const raw = value === null ? null : wireOf(this.#value, value)
+    const before = this.#rows.size
     if (this.#headers) {
       this.#task.log(this.#form.wire(canonical), raw, timestamp, headers)
       this.#undo.write(this.#rows, canonical, value === null ? null : new WithHeaders(value, headers), timestamp)
@@ -103,7 +107,7 @@ class MemoryKeyValueStore<K, V> implements KeyValueStore<K, V> {
       this.#task.log(this.#form.wire(canonical), raw, timestamp)
       this.#undo.write(this.#rows, canonical, value, timestamp)
     }
-    if (this.#sorted === undefined) return
+    if (this.#sorted === undefined || this.#rows.size === before) return
     if (value === null) this.#sorted.delete(canonical)
     else this.#sorted.add(canonical)
   }
@@ -133,6 +137,15 @@ class MemoryKeyValueStore<K, V> implements KeyValueStore<K, V> {
     if (from === undefined) return [].values()
     const begins = (key: Canonical): boolean => Buffer.compare(this.#form.bytes(key).subarray(0, prefix.length), prefix) === 0
     return this.#seen(this.#order.forward(from, begins))
+  }
+
+  *times(): IterableIterator<readonly [Canonical, number]> {
+    for (const [key, { timestamp }] of this.#rows) yield [key, timestamp]
+  }
+
+  timeOf(key: Canonical): number | undefined {
+    const slot = this.#rows.slot(key)
+    return slot < 0 ? undefined : this.#rows.timestamp(slot)
   }
 
   #row(canonical: Canonical): Row<V> | undefined {

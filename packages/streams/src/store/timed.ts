@@ -2,20 +2,28 @@ import type { Headers } from '../contract/record.ts'
 import type { Serde } from '../contract/serde.ts'
 import type { KeyValueStore } from '../contract/store.ts'
 import { DueQueue } from './due-queue.ts'
-import { type KeyForm, keyForm } from './key.ts'
+import { type Canonical, type KeyForm, keyForm } from './key.ts'
 import { WrappedStore } from './wrapped.ts'
 
 /** Entries of rows that have moved or gone are carried along until there are so many more of them than rows. */
 const staleMin = 64
 
+/** The times of rows by what stands for their key: looking at them is no use of a row, and needs no order. */
+export interface Times {
+  times(): Iterable<readonly [Canonical, number]>
+  timeOf(key: Canonical): number | undefined
+}
+
 /** A key-value store that knows which of its rows has the least time. */
 export class TimedStore<K, V> extends WrappedStore<K, V> {
+  readonly #times: Times
   readonly #form: KeyForm<K>
   /** Every row's time, and some that are no more. Made at the first question, and anew after rows came back. */
   #queue: DueQueue | undefined
 
-  constructor(inner: KeyValueStore<K, V>, key: Serde<K>) {
+  constructor(inner: KeyValueStore<K, V>, times: Times, key: Serde<K>) {
     super(inner)
+    this.#times = times
     this.#form = keyForm(key)
   }
 
@@ -30,8 +38,8 @@ export class TimedStore<K, V> extends WrappedStore<K, V> {
   due(limit: number): K | undefined {
     this.#queue ??= this.#made()
     while (this.#queue.time <= limit) {
-      const key = this.#form.back(this.#queue.key)
-      if (this.inner.get(key)?.timestamp === this.#queue.time) return key
+      const { key } = this.#queue
+      if (this.#times.timeOf(key) === this.#queue.time) return this.#form.back(key)
       this.#queue.pop()
     }
     return undefined
@@ -54,7 +62,7 @@ export class TimedStore<K, V> extends WrappedStore<K, V> {
 
   #made(): DueQueue {
     const queue = new DueQueue(this.#form.compare)
-    for (const [key, { timestamp }] of this.inner.entries()) queue.push(timestamp, this.#form.of(key))
+    for (const [key, timestamp] of this.#times.times()) queue.push(timestamp, key)
     return queue
   }
 }
