@@ -73,7 +73,7 @@ interface VersionedRows {
   asOf(key: unknown, timestamp: number): Held | undefined
 }
 
-/** What a versioned store knows as a case writes it: its latest rows, and those of these keys as of these times. */
+/** What a versioned store knows of these keys as a case writes it: the latest rows, and those as of these times. Java cannot list the store. */
 export function historyOf(store: unknown, probes: readonly number[], keys: readonly unknown[]): unknown {
   if (store === undefined) return undefined
   const rows = store as VersionedRows
@@ -83,5 +83,6 @@ export function historyOf(store: unknown, probes: readonly number[], keys: reado
       return held === undefined ? [] : [{ key, asOf: at, value: held.value, ts: held.timestamp }]
     }),
   )
-  return { latest: Array.from(rows.entries(), keyValueRow), probes, asOf }
+  const latest = Array.from(rows.entries(), keyValueRow).filter(({ key }) => keys.includes(key))
+  return { latest, probes, asOf }
 }

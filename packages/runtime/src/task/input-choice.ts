@@ -8,6 +8,8 @@ export class InputChoice {
   readonly #inputs: readonly Input[]
   readonly #order = new InputOrder<Input>()
   readonly #queued = new Set<Input>()
+  /** Those that are offered together, in the order in which their records came. */
+  readonly #ready: Input[] = []
   /** Until when an empty input is waited for, once: forgotten when it has records again. For `maxTaskIdleMs`. */
   readonly #idleUntil = new Map<Input, number>()
 
@@ -27,7 +29,7 @@ export class InputChoice {
         if (input.load()) {
           this.#queued.add(input)
           this.#idleUntil.delete(input)
-          this.#order.offer(input)
+          this.#ready.push(input)
           continue
         }
       }
@@ -36,8 +38,16 @@ export class InputChoice {
         this.#idleUntil.delete(input)
       }
     }
+    this.#offer()
     if (this.#order.size === 0 || this.#shouldWait(waiting)) return undefined
     return this.#order.poll()
+  }
+
+  #offer(): void {
+    const ready = this.#ready
+    if (ready.length > 1) ready.sort((a, b) => a.arrived - b.arrived)
+    for (const input of ready) this.#order.offer(input)
+    ready.length = 0
   }
 
   /** The chosen input has been taken from: its next head is compared anew. */

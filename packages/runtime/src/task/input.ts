@@ -20,6 +20,9 @@ export class Input {
   /** The connector's own position of the last record taken. */
   mark: Uint8Array | undefined
   headTime = 0
+  /** When its records came, if nothing waited before: a number that grows over all inputs. */
+  arrived = 0
+  static #arrivals = 0
   #ready = false
   #slices: { batches: RecordBatches | undefined; cursor: RecordCursor; bytes: number }[] = []
   #offset = -1
@@ -48,7 +51,9 @@ export class Input {
   add(batches: RecordBatches): void {
     this.end = batches.lastStable
     this.bytes += batches.bytes
-    this.#slices.push({ batches, cursor: batches.cursor(), bytes: batches.bytes })
+    const cursor = batches.cursor()
+    if (!this.#ready && (this.empty || this.position >= cursor.position)) this.arrived = ++Input.#arrivals
+    this.#slices.push({ batches, cursor, bytes: batches.bytes })
   }
 
   /** Takes records of a connector. */
@@ -56,6 +61,7 @@ export class Input {
     if (records.length === 0) return
     const bytes = records.reduce((sum, record) => sum + (record.value?.length ?? 0) + (record.key?.length ?? 0), 0)
     this.bytes += bytes
+    if (this.empty) this.arrived = ++Input.#arrivals
     this.#slices.push({ batches: undefined, cursor: new BytesCursor(records), bytes })
   }
 

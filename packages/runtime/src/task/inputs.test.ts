@@ -111,6 +111,21 @@ describe('several inputs', () => {
     await engine.close()
   })
 
+  // Java's PriorityQueue: equal times, offered as x, y, z, are polled as x, z, y.
+  it.each([
+    ['as they are read', (slices: readonly RecordBatches[]) => slices, ['a', 'c', 'b']],
+    ['turned round', (slices: readonly RecordBatches[]) => [...slices].reverse(), ['c', 'a', 'b']],
+  ])('equal times go in the order in which the records came, %s', async (_how, polled, expected) => {
+    const { broker, open, line } = await laid(three)
+    for (const name of ['a', 'b', 'c']) await write(broker, name, { key: name, value: name, at: 5 })
+    line.polled = polled
+    const engine = await open()
+    await take(engine)
+    await engine.commitDue(true)
+    expect(await values(broker, 'out')).toEqual(expected)
+    await engine.close()
+  })
+
   it('exactly one input’s record is counted into stream time at a time', async () => {
     const times: number[] = []
     const watching = process<string, string, string, string>('watching', context => () => times.push(context.streamTime))
