@@ -40,6 +40,7 @@ function rekeyed<K, V, K2>(options: ToStreamOptions<K, V, K2>): OperatorFunction
     parent => ({
       kind: 'step',
       label: 'toStream',
+      effect: 'rekeys',
       key: options.serde ?? text,
       value: parent.value,
       ...deadLettersOf(options.onError),
