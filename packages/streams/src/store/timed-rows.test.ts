@@ -95,3 +95,27 @@ it('takes again the room of rows that are gone', () => {
   rows.clear()
   expect([rows.find('k1', 0, 10_000), rows.firstSpan(), rows.uncommitted]).toEqual([0, -1, 0])
 })
+
+it('takes the rows of a key from the front one by one, brings them back, and takes others before them', () => {
+  const law = fc.property(fc.nat(99), fc.nat(99), fc.nat(9), (taken, back, before) => {
+    const rows = new TimedRows<number>(7)
+    for (let time = 100; time < 200; time++) rows.insert('k', time, time)
+    const take = (many: number): void => {
+      for (let i = 0; i < many; i++) {
+        rows.find('k', 0, 1000)
+        rows.remove(rows.found(0))
+      }
+    }
+    take(taken)
+    rows.committed()
+    const left = Array.from({ length: 100 - taken }, (_, i) => 100 + taken + i)
+    take(Math.min(back, left.length))
+    rows.rollback()
+    expect(found(rows, 'k', 0, 1000)).toEqual(left)
+    const earlier = Array.from({ length: before }, (_, i) => 90 + i)
+    for (const time of earlier.toReversed()) rows.insert('k', time, time)
+    expect(found(rows, 'k', 0, 1000)).toEqual([...earlier, ...left])
+    expect([...rows.lists()].map(([key, slots]) => [key, slots.map(slot => rows.value(slot))])).toEqual([['k', [...earlier, ...left]]])
+  })
+  fc.assert(law, { numRuns: 100 })
+})

@@ -5,6 +5,8 @@ const chunkBits = 10
 const chunkSize = 1 << chunkBits
 const chunkMask = chunkSize - 1
 const none = -1
+/** Places in front of a list that are not worth closing. */
+const fewPlaces = 32
 
 /**
  * Rows by key and time, any number with the same key and time, one column a field: a row is a slot, and a key with one row has no list. The rows of a key stand
@@ -14,6 +16,7 @@ const none = -1
 export class TimedRows<V> {
   /** Milliseconds of a span. */
   readonly #width: number
+  /** The slots of a key. A list begins with the index of its first slot: whoever takes the rows of a key away in order moves none of the others. */
   readonly #lists = new Map<Canonical, number | number[]>()
   /** The row of each span that came last, from which the others are linked. */
   readonly #spans = new TimeIndex()
@@ -137,7 +140,7 @@ export class TimedRows<V> {
 
   /** All slots by key, those of a key in order. */
   *lists(): IterableIterator<readonly [Canonical, readonly number[]]> {
-    for (const [key, list] of this.#lists) yield [key, typeof list === 'number' ? [list] : list]
+    for (const [key, list] of this.#lists) yield [key, typeof list === 'number' ? [list] : list.slice(list[0])]
   }
 
   committed(): void {
@@ -197,10 +200,11 @@ export class TimedRows<V> {
     const key = this.key(slot)
     const list = this.#lists.get(key)
     if (list === undefined) this.#lists.set(key, slot)
-    else if (typeof list === 'number') this.#lists.set(key, this.time(slot) < this.time(list) ? [slot, list] : [list, slot])
+    else if (typeof list === 'number') this.#lists.set(key, this.time(slot) < this.time(list) ? [1, slot, list] : [1, list, slot])
     else {
       const at = this.#place(list, this.time(slot) + 1)
       if (at === list.length) list.push(slot)
+      else if (at === list[0] && at > 1) list[--list[0]!] = slot
       else list.splice(at, 0, slot)
     }
   }
@@ -217,8 +221,10 @@ export class TimedRows<V> {
     const list = this.#lists.get(key)!
     if (typeof list === 'number') this.#lists.delete(key)
     else {
-      list.splice(list.indexOf(slot, this.#place(list, this.time(slot))), 1)
-      if (list.length === 1) this.#lists.set(key, list[0]!)
+      const at = list.indexOf(slot, this.#place(list, this.time(slot)))
+      if (at === list[0]) this.#cutTo(list, at + 1)
+      else list.splice(at, 1)
+      if (list[0] === list.length - 1) this.#lists.set(key, list.at(-1)!)
     }
   }
 
@@ -230,12 +236,21 @@ export class TimedRows<V> {
     const expired = this.#place(list, end)
     if (expired === list.length) this.#lists.delete(key)
     else if (expired === list.length - 1) this.#lists.set(key, list[expired]!)
-    else if (expired > 0) list.splice(0, expired)
+    else this.#cutTo(list, expired)
+  }
+
+  /** Leaves out what stands before this index in a list. */
+  #cutTo(list: number[], first: number): void {
+    list[0] = first
+    if (first > fewPlaces && first * 2 > list.length) {
+      list.splice(1, first - 1)
+      list[0] = 1
+    }
   }
 
   /** Where the first row of a list that is not before this time stands, or would. */
   #place(list: readonly number[], time: number): number {
-    let low = 0
+    let low = list[0]!
     let high = list.length
     if (this.time(list[high - 1]!) < time) return high
     while (low < high) {
