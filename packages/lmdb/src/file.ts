@@ -1,15 +1,13 @@
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { open, type RootDatabase } from 'lmdb'
 import { failure, fileFailure } from './errors.ts'
 
 /** Bytes of a key at most: LMDB takes 1978, and a read may begin behind a key, which is one more. */
 export const keyBytesMax = 1977
 
-/** The lengths of a file's pieces, as LMDB tells them. */
+/** What LMDB tells of a file. */
 interface Stats {
   readonly pageSize: number
-  readonly treeBranchPageCount: number
-  readonly treeLeafPageCount: number
   readonly entryCount: number
   readonly lastPageNumber: number
 }
@@ -26,24 +24,16 @@ const keyEncoder = {
   readKey: (target: Buffer, start: number, end: number): string => target.latin1Slice(start, end),
 }
 
-/** Zeros that are written where the file shall grow. */
-const zeros = Buffer.alloc(1 << 20)
-
 /**
  * Bytes by key in one file of LMDB, in unsigned byte order. The file is nobody's truth: it begins empty, is never synchronised, and is removed when it is closed.
- *
- * LMDB writes through a map of the file, several times faster than by calls; but a map without a disk behind it kills the process. So room is made before each write by
- * ordinary writes of zeros, where a full disk is an error.
+ * LMDB reads through a map of the file, which takes address space and no memory of the process. It writes by calls: through the map it would be three times faster, but a
+ * full disk would kill the process, and so do deletions with the version of LMDB that the package brings.
  */
 export class OrderedFile {
   readonly #path: string
   readonly #bytesMax: number
   readonly #closed: () => void
   readonly #database: RootDatabase<Buffer, string>
-  /** For the zeros. */
-  readonly #file: number
-  /** Bytes from the beginning that have room on the disk. */
-  #reserved = 0
   /** No row was ever written. */
   untouched = true
 
@@ -56,14 +46,13 @@ export class OrderedFile {
       encoding: 'binary',
       keyEncoder,
       noSync: true,
-      useWritemap: true,
+      noMemInit: true,
       noReadAhead: true,
       maxReaders: 8,
       maxDbs: 1,
     } as const
     try {
       this.#database = open({ path, mapSize: bytesMax, ...settings })
-      this.#file = openSync(path, 'r+')
     } catch (thrown) {
       throw fileFailure(path, 'opening', thrown)
     }
@@ -94,11 +83,11 @@ export class OrderedFile {
     return { keys, values }
   }
 
-  /** Runs `work`, which puts and removes at most `rows` rows with `bytes` bytes, in one transaction: all of it or nothing. */
-  write(rows: number, bytes: number, work: () => void): void {
+  /** Runs `work`, which puts and removes rows, in one transaction: all of it or nothing. */
+  write(work: () => void): void {
     this.untouched = false
     try {
-      this.#reserve(rows, bytes)
+      this.#check()
       // A reader of the last transaction would keep its pages from being used again.
       this.#database.resetReadTxn()
       this.#database.transactionSync(work)
@@ -126,7 +115,6 @@ export class OrderedFile {
   close(): void {
     // It has closed when it returns: nothing here waits for another thread.
     void this.#database.close()
-    closeSync(this.#file)
     for (const file of [this.#path, `${this.#path}-lock`]) rmSync(file, { force: true })
     this.#closed()
   }
@@ -135,23 +123,11 @@ export class OrderedFile {
     return this.#database.getStats() as Stats
   }
 
-  /**
-   * Makes room for what a transaction may need beyond the pages that are used: a copy of each leaf that it touches, and of the branches above; a second leaf for each
-   * that splits; and what the rows themselves fill.
-   */
-  #reserve(rows: number, bytes: number): void {
-    const { pageSize, treeBranchPageCount, treeLeafPageCount, lastPageNumber } = this.#stats()
-    const touched = Math.min(rows, treeLeafPageCount) * 2 + Math.min(rows, treeBranchPageCount)
-    const end = (lastPageNumber + 1) * pageSize
-    const wanted = end + (touched + sparePages) * pageSize + bytes * 3
-    if (wanted > this.#bytesMax) {
-      const advice = 'raise bytesMax, or give the topic more partitions'
-      throw failure('RIACHO_STORE_FULL', `${this.#path} would have more than ${this.#bytesMax} bytes: ${advice}`)
-    }
-    for (let at = Math.max(this.#reserved, end); at < wanted; at = this.#reserved)
-      this.#reserved = at + writeSync(this.#file, zeros, 0, zeros.length, at)
+  /** LMDB itself would take more. */
+  #check(): void {
+    const { pageSize, lastPageNumber } = this.#stats()
+    if (lastPageNumber * pageSize < this.#bytesMax) return
+    const advice = 'raise bytesMax, or give the topic more partitions'
+    throw failure('RIACHO_STORE_FULL', `${this.#path} has more than ${this.#bytesMax} bytes: ${advice}`)
   }
 }
-
-/** Pages that each transaction may need besides, for its own books. */
-const sparePages = 64

@@ -63,7 +63,7 @@ export class DiskKeyValueStore<K, V> implements KeyValueStore<K, V> {
   prefix(prefix: Uint8Array): IterableIterator<readonly [K, Row<V>]> {
     let length = prefix.length
     while (length > 0 && prefix[length - 1] === 255) length--
-    const next = prefix.slice(0, length)
+    const next = Uint8Array.from(prefix.subarray(0, length))
     if (length > 0) next[length - 1]!++
     return this.#walk(this.#at(prefix), length === 0 ? end : this.#at(next), false)
   }

@@ -34,7 +34,7 @@ const noRows: Stretch = { keys: [], values: [] }
 /** What a row takes in memory beside its bytes, about. */
 const rowBytes = 100
 /** Rows and bytes of one transaction at most: small ones leave the file smaller, because the pages of the one before are used again. */
-const writtenRowsMax = 4096
+const writtenRowsMax = 1024
 const writtenBytesMax = 4 << 20
 /** Rows that a walk reads at once. */
 const walkedRowsMax = 128
@@ -242,18 +242,18 @@ export class DiskRows<V> {
       part.set(key, value)
       bytes += key.length + (value?.length ?? 0)
       if (part.size < writtenRowsMax && bytes < writtenBytesMax) continue
-      this.#transact(part, bytes)
+      this.#transact(part)
       part = new Map()
       bytes = 0
     }
-    if (part.size > 0) this.#transact(part, bytes)
+    if (part.size > 0) this.#transact(part)
     if (over !== undefined) this.#expire(over, keys.length)
     this.#forget()
   }
 
-  #transact(rows: ReadonlyMap<string, Buffer | null>, bytes: number): void {
+  #transact(rows: ReadonlyMap<string, Buffer | null>): void {
     this.#transactions++
-    this.#file.write(rows.size, bytes, () => {
+    this.#file.write(() => {
       for (const [key, value] of rows) {
         if (value === null) this.#file.remove(key)
         else this.#file.put(key, value)
@@ -267,7 +267,7 @@ export class DiskRows<V> {
       const { keys } = this.#file.read(from, until, writtenRowsMax, false)
       if (keys.length === 0) return
       const rows = rowOf === undefined ? keys : [...keys, ...keys.map(rowOf)]
-      this.#transact(new Map(rows.map(key => [key, null])), 0)
+      this.#transact(new Map(rows.map(key => [key, null])))
     }
   }
 

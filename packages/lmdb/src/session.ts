@@ -23,6 +23,9 @@ const keyAt = endAt + numberBytes
 const rowOf = (key: string): string =>
   `${treeStart(tree)}${key.slice(keyAt, -numberBytes)}${key.slice(endAt, keyAt)}${key.slice(-numberBytes)}`
 
+/** The start at the end of a key; subtracted, because the negative of 0 is another number. */
+const startIn = (key: string): number => 0 - numberIn(key, key.length - numberBytes)
+
 /** Kafka Streams: `RocksDBSessionStore` under a logged store; what is expired is so to the millisecond, as in memory. Sessions lie at key, end and start, and an index by end. */
 export class DiskSessionStore<K, V> implements SessionStore<K, V> {
   readonly name: string
@@ -71,7 +74,7 @@ export class DiskSessionStore<K, V> implements SessionStore<K, V> {
     const until = this.#at(wire, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)
     const found: SessionRow<V>[] = []
     for (const [at, { value }] of this.#rows.walk(from, until)) {
-      const start = -numberIn(at, at.length - numberBytes)
+      const start = startIn(at)
       if (start <= latestStart) found.push({ start, end: numberIn(at, at.length - 2 * numberBytes), value })
     }
     return found
@@ -85,7 +88,7 @@ export class DiskSessionStore<K, V> implements SessionStore<K, V> {
     const from = this.#ending(Math.max(earliestEnd, this.#expired + 1))
     for (const at of this.#rows.marks(from, this.#ending(latestEnd + 1))) {
       const row = this.#rows.get(rowOf(at))
-      const [start, end] = [-numberIn(at, at.length - numberBytes), numberIn(at, endAt)]
+      const [start, end] = [startIn(at), numberIn(at, endAt)]
       if (row !== undefined) yield [this.#key.decode(innerIn(at, keyAt, numberBytes)), { start, end, value: row.value }]
     }
   }
