@@ -1,9 +1,12 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { concat, EMPTY, firstValueFrom, from, generate, NEVER, of, Subject, take, throwError, toArray } from 'rxjs'
 import { expect, it, vi } from 'vitest'
-import type { StreamRecord } from '../contract/record.ts'
+import type { Change, StreamRecord } from '../contract/record.ts'
 import type { Sink } from '../contract/sink.ts'
 import type { WindowStore } from '../contract/store.ts'
 import { count } from '../operator/count.ts'
+import { join } from '../operator/join.ts'
 import { mapAsync } from '../operator/map-async.ts'
 import { mapValues } from '../operator/map-values.ts'
 import { persist } from '../operator/persist.ts'
@@ -223,4 +226,23 @@ it('an anchor of stream time in the past is no reason to call at once', async ()
   })
   await firstValueFrom(from([5, 12, 13, 14, 40].map(at => record('a', 'x', at))).pipe(lazy, toArray()))
   expect(ticks).toEqual([13, 40])
+})
+
+it('a table that is joined as of a time lets go of what is older than the grace', () => {
+  const changes = new Subject<Change<string, object>>()
+  const joined = NEVER.pipe(join(changes, () => 'met', { grace: 10, name: 'g' }))
+  const over = joined.subscribe()
+  const change = (at: number): WeakRef<object> => {
+    const value = { at }
+    changes.next({ key: 'a', value, previous: undefined, timestamp: at, headers: [], latest: true })
+    return new WeakRef(value)
+  }
+  const first = change(0)
+  for (let at = 1; at < 3000; at++) change(at * 5)
+  return new Promise(resolve => setImmediate(resolve)).then(() => {
+    setFlagsFromString('--expose-gc')
+    runInNewContext('gc')()
+    expect(first.deref()).toBeUndefined()
+    over.unsubscribe()
+  })
 })

@@ -3,7 +3,7 @@ import type { Asked } from '../contract/node.ts'
 import type { Change } from '../contract/record.ts'
 import type { Serde } from '../contract/serde.ts'
 import type { Row, TableView, VersionedStore } from '../contract/store.ts'
-import type { Emit, Task } from '../contract/task.ts'
+import type { Emit, StoreSpec, Task } from '../contract/task.ts'
 import { RiachoError } from '../errors.ts'
 import { versionedStore } from '../store/versioned.ts'
 import { isStream } from '../stream.ts'
@@ -33,7 +33,9 @@ export function runPlain<B>(
   }
   return new Observable<B>(subscriber => {
     const task = new PlainTask(error => subscriber.error(error))
-    const tables = new Map(views.map(index => [index, history === undefined ? new PlainRows() : new PlainHistory(history)]))
+    const rowsOf = (index: number): Taking =>
+      history === undefined ? new PlainRows() : new PlainHistory(task.store(historyOf(index, history)))
+    const tables = new Map(views.map(index => [index, rowsOf(index)]))
     const asked: Asked = { previous: true, kept: true, order: 'partition', origins: false, view: index => tables.get(index)! }
     const inputs = open(task, record => subscriber.next(record), asked)
     let left = join ? 1 : inputs.length
@@ -94,12 +96,16 @@ class PlainRows implements Taking {
   }
 }
 
+/** A store of the task, which lets it go of what is too old. */
+const historyOf = (index: number, historyRetention: number): StoreSpec<VersionedStore<unknown, unknown>> =>
+  versionedStore(`history-${index}`, { key: keyBytes, value: noBytes, historyRetention })
+
 /** The same as of a time: its changes are ordered by theirs. */
 class PlainHistory implements Taking {
   readonly #rows: VersionedStore<unknown, unknown>
 
-  constructor(historyRetention: number) {
-    this.#rows = versionedStore('history', { key: keyBytes, value: noBytes, historyRetention }).create({ log: () => {}, drop: () => {} })
+  constructor(rows: VersionedStore<unknown, unknown>) {
+    this.#rows = rows
   }
 
   take({ key, value, timestamp }: Change<unknown, unknown>): void {
