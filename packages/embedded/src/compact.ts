@@ -7,14 +7,24 @@ import type { PartitionLog } from './log.ts'
 const readBytes = 1024 * 1024
 const batchBytes = 256 * 1024
 
+/** What compaction leaves alone, epoch milliseconds. */
+export interface Compaction {
+  /** Nulls (deletes) go when their file was last written before this time. */
+  readonly deletesBefore: number
+  /** The first record with a later timestamp than this stays, and so does all that comes after it. */
+  readonly keepsAfter: number
+}
+
 /**
- * Rewrites the files of a log so that each key keeps its last record, at its old offset. Nulls (deletes) go when their file was last
- * written before `deletesBefore` (epoch milliseconds). No transaction may be open. The log must be read anew afterwards.
+ * Rewrites the files of a log so that each key keeps its last record, at its old offset. No transaction may be open. The log must be read
+ * anew afterwards.
  */
-export function compact(log: PartitionLog, store: FileSegments, deletesBefore: number): void {
+export function compact(log: PartitionLog, store: FileSegments, { deletesBefore, keepsAfter }: Compaction): void {
   const last = new Map<string, number>()
+  let kept = log.end
   walk(log, log.start, log.end, cursor => {
-    if (cursor.keyStart >= 0) last.set(keyOf(cursor), cursor.offset)
+    if (cursor.timestamp > keepsAfter && cursor.offset < kept) kept = cursor.offset
+    if (cursor.keyStart >= 0 && cursor.offset < kept) last.set(keyOf(cursor), cursor.offset)
   })
   const segments = log.segments as readonly FileSegment[]
   const writtenAt = segments.map(segment => (segment.file.length() === 0 ? 0 : statSync(segment.file.path).mtimeMs))
@@ -26,7 +36,7 @@ export function compact(log: PartitionLog, store: FileSegments, deletesBefore: n
     const next = segments[segments.indexOf(group.at(-1)!) + 1]?.baseOffset ?? end
     const time = Math.max(...group.map(segment => writtenAt[segments.indexOf(segment)]!))
     rewrite(log, store, group, next, cursor => {
-      if (cursor.keyStart < 0) return true
+      if (cursor.keyStart < 0 || cursor.offset >= kept) return true
       return last.get(keyOf(cursor)) === cursor.offset && (cursor.valueStart >= 0 || time >= deletesBefore)
     })
     utimesSync(store.pathOf(group[0]!.baseOffset), new Date(), new Date(time))

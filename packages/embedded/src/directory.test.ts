@@ -327,6 +327,25 @@ describe('a directory', () => {
     expect((await read(broker, t0)).at(-1)).toEqual([503, 'new'])
     await broker.close()
   })
+
+  it('cleans nothing that is younger than the lag of its topic, nor what comes after that', async () => {
+    const options: EmbeddedOptions = { directory: temporary(), compactBytesMin: 0, clock: { now: () => 1000, sleep: systemClock.sleep } }
+    let broker = await embedded(options)
+    await broker.admin.createTopics([{ name: 't', partitions: 1, config: { 'cleanup.policy': 'compact', 'min.compaction.lag.ms': '100' } }])
+    const producer = await broker.producer({})
+    for (const [i, at] of [10, 20, 901, 30, 950].entries()) producer.partition(t0).append(at, 'k', String(i))
+    await producer.flush()
+    await producer.close()
+    await broker.close()
+    broker = await embedded(options)
+    expect(await read(broker, t0)).toEqual([
+      [1, '1'],
+      [2, '2'],
+      [3, '3'],
+      [4, '4'],
+    ])
+    await broker.close()
+  })
 })
 
 const canMount = (() => {

@@ -119,9 +119,11 @@ class DirectoryStorage implements Storage {
     for (const topic of this.topics.specs()) {
       if (!topic.config?.['cleanup.policy']?.includes('compact')) continue
       const retention = Number(topic.config['delete.retention.ms'] ?? 86_400_000)
+      const lag = Number(topic.config['min.compaction.lag.ms'] ?? 0)
       for (const [log, store] of this.#stores) {
         if (log.topic !== topic.name || log.bytes < compactBytesMin) continue
-        compact(log, store, clock.now() - retention)
+        const now = clock.now()
+        compact(log, store, { deletesBefore: now - retention, keepsAfter: lag > 0 ? now - lag : Number.POSITIVE_INFINITY })
         const { start } = log
         log.forget()
         recover(log, store)
