@@ -1,8 +1,9 @@
+import { kafka } from '@riacho/kafka'
 import type { Broker, Membership, Producer, TopicPartition } from '@riacho/streams/engine'
 import { brokerSuite } from '@riacho/testing/suites'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type KafkaServer, kafkaVersion, startKafka } from '../servers/kafka.ts'
-import { KafkaBroker } from './kafka/broker.ts'
+import { limitTests } from './kafka/limits.ts'
 import { joined } from './kafka/member.ts'
 import { readAll, readOn, rejection, taken, verdict } from './kafka/reading.ts'
 
@@ -15,7 +16,7 @@ let broker: Broker
 beforeAll(async () => {
   // A transaction that times out is aborted within half a second, not within ten.
   server = await startKafka({ 'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500' })
-  broker = new KafkaBroker(server.address)
+  broker = await kafka({ brokers: [server.address], poisonLoans: true })
 }, 180_000)
 
 afterAll(async () => {
@@ -309,6 +310,8 @@ describe('transactions', () => {
   })
 })
 
+describe('limits', () => limitTests({ requestsMax: 5, requestBytesMax: 8 << 20, framesMax: 8 }, () => broker, newTopic))
+
 describe('groups', () => {
   it('move only what must move, after its owner committed', async () => {
     const topic = await newTopic(4)
@@ -379,12 +382,12 @@ describe('groups', () => {
 brokerSuite(
   {
     name: `Kafka ${kafkaVersion}`,
-    open: async () => new KafkaBroker(server.address),
+    open: () => kafka({ brokers: [server.address], poisonLoans: true }),
     reopen: async open => {
       await open.close()
       await server.kill()
       await server.restart()
-      return new KafkaBroker(server.address)
+      return kafka({ brokers: [server.address], poisonLoans: true })
     },
   },
   { describe, it, expect },
