@@ -1,3 +1,4 @@
+import type { StoreSuppliers } from '@riacho/streams/engine'
 import { type TestDriver, testDriver } from '@riacho/testing'
 import type { Case, LogRecord, OutRecord, StepSpec } from './case.ts'
 import { interpret } from './interpreter.ts'
@@ -110,9 +111,10 @@ function storeOf(of: Case, name: string, like: unknown, driver: TestDriver, draw
 }
 
 /** Plays a case on the test driver. Throws when the plan cannot be drawn. */
-export async function play(of: Case): Promise<Outcome> {
+export async function play(of: Case, stores?: StoreSuppliers): Promise<Outcome> {
   const { topology, drawing } = interpret(of)
-  const driver = await testDriver(topology, { wallClock: of.config.wallClockStartMs, guarantee: guarantees[of.config.guarantee] })
+  const options = { wallClock: of.config.wallClockStartMs, guarantee: guarantees[of.config.guarantee] }
+  const driver = await testDriver(topology, { ...options, ...(stores && { stores }) })
   try {
     const fed = await feed(of, driver, drawing)
     const metadata = Object.keys(of.commitMetadata ?? {}).map(topic => [topic, driver.committed(topic)?.metadata ?? null] as const)

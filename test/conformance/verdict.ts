@@ -1,3 +1,4 @@
+import type { StoreSuppliers } from '@riacho/streams/engine'
 import type { Case } from './case.ts'
 import { firstDifference } from './compare.ts'
 import { play } from './play.ts'
@@ -17,9 +18,9 @@ export async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
 }
 
 /** Plays a case: undefined when everything came out as with Kafka Streams, else the first difference, or why the case cannot be played. */
-export async function verdictOf(of: Case): Promise<string | undefined> {
+export async function verdictOf(of: Case, stores?: StoreSuppliers): Promise<string | undefined> {
   try {
-    return firstDifference(of, await within(caseSecondsMax, play(of)))
+    return firstDifference(of, await within(caseSecondsMax, play(of, stores)))
   } catch (thrown) {
     return thrown instanceof Error ? thrown.message : String(thrown)
   }

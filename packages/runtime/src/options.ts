@@ -1,4 +1,4 @@
-import { type Broker, type Clock, RiachoError, systemClock } from '@riacho/streams/engine'
+import { type Broker, type Clock, RiachoError, type StoreSuppliers, systemClock } from '@riacho/streams/engine'
 import type { CrashLoopOptions } from './task/crash-guard.ts'
 
 /** Options of an application. Times in milliseconds, sizes in bytes. */
@@ -9,6 +9,8 @@ export interface AppOptions {
   /** Default 30,000; exactly once 100. */
   readonly commitIntervalMs?: number
   readonly clock?: Clock
+  /** Keeps rows elsewhere than in memory, as `lmdb({ directory })` of `@riacho/lmdb` does. Default: all state is in memory. */
+  readonly stores?: StoreSuppliers
   /** Operators' stream time survives a restart, so that a record that was late stays late. Default false, as Kafka Streams. */
   readonly keepStreamTime?: boolean
   /** How long a task with an empty input waits for it while others have records: -1 not at all, 0 (default) for what the broker is known to hold, more: for new records. */
@@ -58,8 +60,9 @@ export interface Limits {
 }
 
 /** All options, with their defaults. */
-export interface Settings extends Omit<Required<AppOptions>, 'limits' | 'crashLoop'> {
+export interface Settings extends Omit<Required<AppOptions>, 'limits' | 'crashLoop' | 'stores'> {
   readonly crashLoop: CrashLoopOptions | undefined
+  readonly stores: StoreSuppliers | undefined
   readonly limits: Limits
   readonly exactlyOnce: boolean
 }
@@ -117,6 +120,7 @@ export function settings(options: AppOptions): Settings {
     maxTaskIdleMs,
     strict: options.strict ?? false,
     crashLoop: options.crashLoop,
+    stores: options.stores,
     log: options.log ?? (() => {}),
     limits: Object.freeze(limits),
   })

@@ -9,6 +9,7 @@ import {
   type Producer,
   RiachoError,
   type Store,
+  type StoreSuppliers,
   type Topology,
 } from '@riacho/streams/engine'
 import { FakeClock } from './fake-clock.ts'
@@ -29,6 +30,8 @@ export interface TestDriverOptions {
   readonly wallClock?: number
   readonly guarantee?: 'at-least-once' | 'exactly-once'
   readonly keepStreamTime?: boolean
+  /** Keeps rows elsewhere than in memory. */
+  readonly stores?: StoreSuppliers
   /** A broker that a driver before this one used: state and offsets go on from there. */
   readonly broker?: Broker
 }
@@ -70,6 +73,7 @@ export async function testDriver(topology: Topology, options: TestDriverOptions 
       commitIntervalMs: 0,
       guarantee: options.guarantee ?? 'at-least-once',
       keepStreamTime: options.keepStreamTime ?? false,
+      ...(options.stores && { stores: options.stores }),
       strict: true,
     }),
   )

@@ -3,6 +3,7 @@ import type { Counters } from '../observe/counters.ts'
 import { Drops } from '../observe/drops.ts'
 import type { Settings } from '../options.ts'
 import { type DecodeReport, Decoder } from '../task/decoder.ts'
+import { StoreHands } from '../task/kept-store.ts'
 
 /** The copy of one global table: its records are decoded as those of a task's input are, and put in the order in which they come (Kafka Streams: `GlobalStateUpdateTask`). */
 export class Copy implements DecodeReport {
@@ -15,12 +16,14 @@ export class Copy implements DecodeReport {
   readonly #now: () => number
   #at: Position | null = null
 
-  constructor(facts: GlobalFacts, partitions: number, { clock, log, strict }: Settings, counters: Counters) {
+  constructor(facts: GlobalFacts, partitions: number, application: string, { clock, log, strict, stores }: Settings, counters: Counters) {
     const [topic] = facts.source.topics
     this.id = `global ${topic}`
     this.#now = () => clock.now()
     this.#drops = new Drops(this, counters, log, clock.now())
-    this.rows = facts.open({ log: () => {}, drop: reason => this.drop(reason) })
+    const hands = new StoreHands(stores, { application, task: 'global' })
+    hands.bind(undefined, reason => this.drop(reason))
+    this.rows = facts.open(hands)
     this.#decoders = Array.from({ length: partitions }, () => new Decoder(topic!, facts.source, this, strict, false))
   }
 

@@ -35,13 +35,13 @@ export class GlobalTables {
   /** Since when nothing can be read. */
   #failing: number | undefined
 
-  constructor({ globals }: Topology, counts: ReadonlyMap<string, number>, settings: Settings, counters: Counters) {
+  constructor({ id, globals }: Topology, counts: ReadonlyMap<string, number>, settings: Settings, counters: Counters) {
     this.#settings = settings
     this.#fetcher = settings.broker.fetcher(fetched)
     for (const facts of globals) {
       const topic = facts.source.topics[0]!
       const partitions = counts.get(topic) ?? 0
-      const copy = new Copy(facts, partitions, settings, counters)
+      const copy = new Copy(facts, partitions, id, settings, counters)
       this.#copies.set(facts.store.name, copy)
       for (let partition = 0; partition < partitions; partition++)
         this.#readings.set(nameOf({ topic, partition }), { at: { topic, partition }, copy, position: 0 })
@@ -101,6 +101,7 @@ export class GlobalTables {
 
   close(): void {
     this.#fetcher.close()
+    for (const { rows } of this.#copies.values()) rows.store.close?.()
   }
 
   /** Returns whether anything was read. */

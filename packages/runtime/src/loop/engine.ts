@@ -16,6 +16,7 @@ import { HeldLimits } from '../commit/held-limits.ts'
 import { GlobalTables } from '../global/global-tables.ts'
 import { Counters } from '../observe/counters.ts'
 import type { Settings } from '../options.ts'
+import { closeStores } from '../task/kept-store.ts'
 import { type Before, type OpenContext, type OpenTask, openTask } from '../task/open.ts'
 import type { EngineTask } from '../task/task.ts'
 import { isAtEnd, type Lag, lagOf, topicsOf } from './ends.ts'
@@ -346,21 +347,21 @@ export class Engine {
    */
   async #recover(open: OpenTask, known: boolean): Promise<void> {
     this.counters.recoveries++
-    await this.#abandon([open])
+    await this.#abandon([open], known)
     const kept = known ? open.task.kept : undefined
     for (const { store } of kept?.values() ?? []) store.rollback()
     await this.#start(open.task.part, open.task.partition, { kept, counted: open.task.guard?.counted === true })
   }
 
   /** Closes tasks whose work does not count. What cannot be closed, such as a producer that cannot abort, is fenced by whoever opens the task next. */
-  async #abandon(tasks: readonly OpenTask[]): Promise<void> {
-    await this.#closeAll(tasks).catch((thrown: unknown) => {
+  async #abandon(tasks: readonly OpenTask[], leaveStores = false): Promise<void> {
+    await this.#closeAll(tasks, leaveStores).catch((thrown: unknown) => {
       this.settings.log({ level: 'warn', message: `a task was closed with a failure: ${reasonOf(thrown)}` })
     })
   }
 
-  /** What cannot be closed does not keep the others open; the first failure is thrown at the end. */
-  async #closeAll(tasks: readonly OpenTask[]): Promise<void> {
+  /** What cannot be closed does not keep the others open; the first failure is thrown at the end. Stores may be left to the tasks that take their place. */
+  async #closeAll(tasks: readonly OpenTask[], leaveStores = false): Promise<void> {
     const failures: unknown[] = []
     for (const open of tasks) {
       const { task, readers } = open
@@ -369,6 +370,7 @@ export class Engine {
       const parts = [
         ...readers.map(reader => () => reader.close()),
         () => task.close(),
+        async () => leaveStores || closeStores(task.kept),
         () => (this.settings.exactlyOnce ? task.producer.abort() : Promise.resolve()),
         () => task.producer.close(),
         () => (task.changelog === task.producer ? Promise.resolve() : task.changelog.close()),

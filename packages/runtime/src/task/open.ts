@@ -1,6 +1,7 @@
 import type { StreamRecord } from '@riacho/streams'
 import {
   BrokerError,
+  type CommitMetadata,
   decodeCommitMetadata,
   type Emit,
   internal,
@@ -21,7 +22,7 @@ import { ConnectorReader } from './connector.ts'
 import { CrashGuard, startsMark } from './crash-guard.ts'
 import { Decoder } from './decoder.ts'
 import { Input } from './input.ts'
-import type { KeptStore } from './kept-store.ts'
+import { closeStores, type KeptStore } from './kept-store.ts'
 import { EngineTask } from './task.ts'
 
 /** What opening a task needs of its engine. */
@@ -61,7 +62,10 @@ export async function openTask(part: SubTopology, partition: number, context: Op
     try {
       return await openOnce(part, partition, context, before)
     } catch (error) {
-      if (!(error instanceof BrokerError && error.retriable) || failures > failedOpensMax) throw error
+      if (!(error instanceof BrokerError && error.retriable) || failures > failedOpensMax) {
+        closeStores(before?.kept)
+        throw error
+      }
       const message = `task ${part.index}_${partition} could not be opened, trying again: ${reasonOf(error)}`
       settings.log({ level: 'warn', message, failures })
       await settings.clock.sleep(100 * 2 ** failures)
@@ -90,7 +94,7 @@ async function openWith(
   before?: Before,
 ): Promise<OpenTask> {
   const { plan, settings } = context
-  const own = part.topics.filter(topic => partition < (context.counts.get(topic) ?? 0))
+  const own = ownTopics(part, partition, context)
   const committed = await settings.broker.admin.committed(
     plan.id,
     own.map(topic => ({ topic, partition })),
@@ -103,10 +107,30 @@ async function openWith(
   times.delete(startsMark)
   const guard = settings.crashLoop && new CrashGuard(settings.crashLoop, starts)
   const task = new EngineTask({ ...context, part, partition, ...producers, times, kept, guard })
+  try {
+    return { task, readers: await filled(task, context, known, kept === undefined) }
+  } catch (error) {
+    if (kept === undefined) closeStores(task.kept)
+    throw error
+  }
+}
+
+/** The topics of a part that have this partition. */
+const ownTopics = (part: SubTopology, partition: number, { counts }: OpenContext): readonly string[] =>
+  part.topics.filter(topic => partition < (counts.get(topic) ?? 0))
+
+/** What a task has committed of one of its topics. */
+type Committed = ReadonlyMap<string, CommitMetadata & { readonly offset: number }>
+
+/** Composes the nodes of a task, fills its stores if they are `fresh`, and makes its inputs. Returns the readers of its connectors. */
+async function filled(task: EngineTask, context: OpenContext, known: Committed, fresh: boolean): Promise<readonly ConnectorReader[]> {
+  const { plan, settings } = context
+  const { part, partition } = task
+  const own = ownTopics(part, partition, context)
   const entrances = compose(plan, part, task)
   // All of them before the restore: a processor may ask for its store only when a record comes.
   for (const spec of part.stores) task.store(spec)
-  const restored = kept === undefined ? await restore(task, plan, settings, known) : 0
+  const restored = fresh ? await restore(task, plan, settings, known) : 0
   if (restored > 0) settings.log({ level: 'info', message: 'state restored', task: task.id, records: restored })
   const readers: ConnectorReader[] = []
   for (const { node, topic, facts, emit, unread } of inputsOf(plan, entrances)) {
@@ -128,7 +152,7 @@ async function openWith(
       readers.push(new ConnectorReader(connector, source, await lastPosition(at, source, settings), input, with_))
     }
   }
-  return { task, readers }
+  return readers
 }
 
 interface Producers {

@@ -224,9 +224,10 @@ export class EngineTask implements Task {
   store<S extends Store>(spec: StoreSpec<S>): S {
     const found = this.stores.get(spec.name)
     if (found !== undefined) return found as S
-    const at = { topic: internal.changelog(this.#parts.plan.id, spec.name), partition: this.partition }
-    const writer = isLogged(this.#parts.plan.sourceLogs, spec) ? this.changelog.partition(at) : undefined
-    const kept = this.#parts.kept?.get(spec.name) ?? keptStore(spec)
+    const { plan, settings } = this.#parts
+    const at = { topic: internal.changelog(plan.id, spec.name), partition: this.partition }
+    const writer = isLogged(plan.sourceLogs, spec) ? this.changelog.partition(at) : undefined
+    const kept = this.#parts.kept?.get(spec.name) ?? keptStore(spec, settings.stores, { application: plan.id, task: this.id })
     kept.hands.bind(writer, reason => this.drop(reason))
     this.kept.set(spec.name, kept)
     this.stores.set(spec.name, kept.store)
