@@ -7,7 +7,7 @@ import { keyValueStore } from '../store/key-value.ts'
 import { versionedStore } from '../store/versioned.ts'
 import { type KTable, Stream } from '../stream.ts'
 import { sourceRows } from '../table/source-rows.ts'
-import { versionedFacts, versionedRows } from '../table/versioned-rows.ts'
+import { checkHistory, versionedFacts, versionedRows } from '../table/versioned-rows.ts'
 import { sourceFacts, type TopicOptions } from './topic.ts'
 
 /** Options of `table`. */
@@ -45,6 +45,7 @@ export function table<K, V>(name: string, options: TableOptions<K, V>): KTable<K
   const { store: storeName = name, historyRetention, cache } = options
   checkCached(name, options.store, cache, historyRetention)
   if (historyRetention !== undefined) {
+    checkHistory(name, options.headers)
     const spec = versionedStore<K, V>(storeName, { ...options, historyRetention })
     return new Stream(
       makeNode({

@@ -13,7 +13,7 @@ import { keyValueStore } from '../store/key-value.ts'
 import { versionedStore } from '../store/versioned.ts'
 import { isStream } from '../stream.ts'
 import { sourceRows } from '../table/source-rows.ts'
-import { versionedFacts, versionedRows } from '../table/versioned-rows.ts'
+import { checkHistory, versionedFacts, versionedRows } from '../table/versioned-rows.ts'
 
 interface RowSerdes<K, V> {
   readonly key?: Serde<K>
@@ -61,6 +61,7 @@ export function toTable<K, V>(
     const headers = 'headers' in options && options.headers === true
     checkCached(label, options.store, cache, historyRetention)
     if (historyRetention !== undefined && options.store === undefined) throw unnamed()
+    if (historyRetention !== undefined) checkHistory(label, headers)
     const history = historyRetention === undefined ? undefined : versionedStore(label, { ...serdes(), historyRetention })
     const lazy = history !== undefined || (options.store === undefined && parent !== undefined)
     const spec = lazy ? undefined : (withCache(keyValueStore(label, { ...serdes(), headers }), key(), cache) as unknown as Rows)

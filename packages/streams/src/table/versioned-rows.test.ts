@@ -59,6 +59,8 @@ it('leaves out records without a key', async () => {
 
 it('refuses a history that is no time, and one without a named store', () => {
   expect(() => table('t', { key: text, value: int64, historyRetention: -1 })).toThrow('RIACHO_OPTION')
+  expect(() => table('t', { key: text, value: int64, historyRetention: 5, headers: true })).toThrow('holds no headers')
+  expect(() => orders.pipe(toTable({ store: 't', historyRetention: 5, headers: true } as never))).toThrow('holds no headers')
   const unnamed = { historyRetention: 5 } as never
   expect(() =>
     orders.pipe(

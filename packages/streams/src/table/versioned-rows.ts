@@ -2,7 +2,17 @@ import type { Asked } from '../contract/node.ts'
 import type { Change, StreamRecord } from '../contract/record.ts'
 import type { TableView, VersionedStore } from '../contract/store.ts'
 import type { Emit, StoreSpec, Task } from '../contract/task.ts'
+import { RiachoError } from '../errors.ts'
 import type { NodeSpec } from '../plan/node.ts'
+
+/** Throws `RIACHO_OPTION` when a table that keeps a history shall keep headers too. */
+export function checkHistory(label: string, headers: boolean | undefined): void {
+  if (headers !== true) return
+  throw new RiachoError(
+    'RIACHO_OPTION',
+    `'${label}' keeps a history, which holds no headers: leave { headers } or { historyRetention } out`,
+  )
+}
 
 /** Facts of a table that keeps a history of its rows in this store. */
 export const versionedFacts = <K, V>(
