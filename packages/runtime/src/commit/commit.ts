@@ -1,12 +1,4 @@
-import {
-  type CommittedOffset,
-  encodeCommitMetadata,
-  internal,
-  type Membership,
-  metadataCharactersMax,
-  RiachoError,
-  type Topology,
-} from '@riacho/streams/engine'
+import { type CommittedOffset, encodeCommitMetadata, internal, type Membership, type Topology } from '@riacho/streams/engine'
 import type { Settings } from '../options.ts'
 import type { ConnectorReader } from '../task/connector.ts'
 import { startsMark } from '../task/crash-guard.ts'
@@ -141,13 +133,6 @@ function offsetsOf(task: EngineTask, settings: Settings, starts: number): readon
   for (const [name, kept] of task.committedTimes) if (kept.time >= 0) times.set(name, kept.time)
   if (settings.keepStreamTime) for (const [label, clock] of task.times) if (clock.time >= 0) times.set(streamTimeKey(label), clock.time)
   return task.inputs.map(input => {
-    const metadata = encodeCommitMetadata(input.partitionTime, times)
-    if (metadata.length > metadataCharactersMax) {
-      throw new RiachoError(
-        'RIACHO_OPTION',
-        `keepStreamTime needs ${metadata.length} characters of commit metadata, and the broker takes ${metadataCharactersMax}: shorten the names of windowed operators`,
-      )
-    }
-    return { ...input.at, offset: input.position, metadata }
+    return { ...input.at, offset: input.position, metadata: encodeCommitMetadata(input.partitionTime, times) }
   })
 }

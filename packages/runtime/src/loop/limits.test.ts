@@ -1,5 +1,18 @@
 import { embedded } from '@riacho/embedded'
-import { count, mapAsync, merge, rekey, text, to, topic, topology, tumbling } from '@riacho/streams'
+import {
+  count,
+  type KStream,
+  type KTable,
+  leftJoinStream,
+  mapAsync,
+  merge,
+  rekey,
+  text,
+  to,
+  topic,
+  topology,
+  tumbling,
+} from '@riacho/streams'
 import { FakeClock } from '@riacho/testing'
 import { expect, it } from 'vitest'
 import { type AppEvent, settings } from '../options.ts'
@@ -7,15 +20,26 @@ import { joined, numbered, take, write } from '../trial.fixture.ts'
 import { checkLimits } from './limits.ts'
 
 const source = topic('in', { key: text, value: text })
+const other = topic('other', { key: text, value: text })
 
 it('refuses stream times that do not fit the metadata of a commit, before anything runs', async () => {
   const broker = await embedded()
-  const windows = tumbling(10, { grace: 0 })
-  const counts = Array.from({ length: 20 }, (_, i) => source.pipe(count(`${i}-${'n'.repeat(190)}`, { window: windows })))
-  const plan = topology('wordy', ...counts)
-  checkLimits(plan, settings({ broker }))
-  expect(() => checkLimits(plan, settings({ broker, keepStreamTime: true }))).toThrow('RIACHO_OPTION')
-  checkLimits(topology('brief', ...counts.slice(0, 5)), settings({ broker, keepStreamTime: true }))
+  await broker.admin.createTopics(['in', 'other'].map(name => ({ name, partitions: 1 })))
+  const many = (end: (name: string) => KStream<string, unknown> | KTable<unknown, number>, times = 25) =>
+    Array.from({ length: times }, (_, i) => end(`${i}-${'n'.repeat(80)}`))
+  const window = tumbling(10, { grace: 0 })
+  const taken = (ends: ReturnType<typeof many>, keepStreamTime: boolean) =>
+    joined(topology('wordy', ...ends), { broker, keepStreamTime }).then(engine => engine.close())
+  const final = (name: string) => source.pipe(count(name, { window, emit: 'onClose' }))
+  await taken(
+    many(name => source.pipe(count(name, { window }))),
+    true,
+  )
+  await taken(many(final), false)
+  await expect(taken(many(final), true)).rejects.toThrow(/RIACHO_OPTION.* 50 times .*leave keepStreamTime out/)
+  await expect(taken(many(final, 40), false)).rejects.toThrow(/RIACHO_OPTION.* 40 times .*joins$/)
+  const pair = (name: string) => source.pipe(leftJoinStream(name, other, left => left, { before: 1, after: 1, grace: 0 }))
+  await expect(taken(many(pair), true)).rejects.toThrow(/RIACHO_OPTION.* 75 times/)
 })
 
 it('warns of retries that pause longer than a commit waits', async () => {

@@ -1,14 +1,10 @@
 import { encodeCommitMetadata, metadataCharactersMax, RiachoError, type Topology } from '@riacho/streams/engine'
 import type { Settings } from '../options.ts'
 import { startsMark } from '../task/crash-guard.ts'
+import { type EngineTask, streamTimeKey } from '../task/task.ts'
 
-/** Holds a plan against its settings before anything runs. Warns of retries that no commit waits for; throws `RIACHO_OPTION` when stream times do not fit a commit. */
-export function checkLimits(plan: Topology, settings: Settings): void {
-  warnOfRetries(plan, settings)
-  if (settings.keepStreamTime) checkMetadata(plan)
-}
-
-function warnOfRetries(plan: Topology, { exactlyOnce, limits, log }: Settings): void {
+/** Holds a plan against its settings before anything runs: warns of retries that no commit waits for. */
+export function checkLimits(plan: Topology, { exactlyOnce, limits, log }: Settings): void {
   const wait = exactlyOnce ? Math.min(limits.commitDrainMs, limits.transactionTimeoutMs / 3) : limits.commitDrainMs
   for (const { label, async } of plan.nodes) {
     if (async === undefined || async.retryMs <= wait) continue
@@ -17,15 +13,14 @@ function warnOfRetries(plan: Topology, { exactlyOnce, limits, log }: Settings): 
   }
 }
 
-/** The stream times of a part's operators travel in the metadata of one offset. */
-function checkMetadata(plan: Topology): void {
-  for (const part of plan.subTopologies) {
-    const timed = part.nodes.filter(node => node.timed === true).map(node => [node.label, 0] as const)
-    const characters = encodeCommitMetadata(0, new Map([...timed, [startsMark, 0]])).length
-    if (characters <= metadataCharactersMax) continue
-    throw new RiachoError(
-      'RIACHO_OPTION',
-      `keepStreamTime needs ${characters} characters of commit metadata, and the broker takes ${metadataCharactersMax}: shorten the names of windowed operators`,
-    )
-  }
+/** The times of a task's operators travel in the metadata of its offsets. Throws `RIACHO_OPTION` when they do not fit, before the task takes anything. */
+export function checkTimes(task: EngineTask, keepStreamTime: boolean): void {
+  const names = [...task.committedTimes.keys(), ...(keepStreamTime ? Array.from(task.times.keys(), streamTimeKey) : [])]
+  const characters = encodeCommitMetadata(0, new Map([...names, startsMark].map(name => [name, 0]))).length
+  if (characters <= metadataCharactersMax) return
+  const wayOut = keepStreamTime ? ', or leave keepStreamTime out' : ''
+  throw new RiachoError(
+    'RIACHO_OPTION',
+    `task ${task.id} keeps ${names.length} times of operators in its commits: ${characters} characters of metadata, and the broker takes ${metadataCharactersMax}: shorten the names of windowed operators and joins${wayOut}`,
+  )
 }

@@ -14,6 +14,7 @@ import {
   type Topology,
 } from '@riacho/streams/engine'
 import type { GlobalTables } from '../global/global-tables.ts'
+import { checkTimes } from '../loop/limits.ts'
 import type { Counters } from '../observe/counters.ts'
 import type { Settings } from '../options.ts'
 import { lastPosition, restore } from '../restore/restore.ts'
@@ -128,6 +129,7 @@ async function filled(task: EngineTask, context: OpenContext, known: Committed, 
   const { part, partition } = task
   const own = ownTopics(part, partition, context)
   const entrances = compose(plan, part, task)
+  checkTimes(task, settings.keepStreamTime)
   // All of them before the restore: a processor may ask for its store only when a record comes.
   for (const spec of part.stores) task.store(spec)
   const restored = fresh ? await restore(task, plan, settings, known) : 0
