@@ -23,6 +23,8 @@ export interface KafkaServer {
    * transactions, or while they are open.
    */
   restart(): Promise<void>
+  /** What one of Kafka's own tools, by its class, prints. Rejects when it fails, with what it says. */
+  tool(main: string, ...args: readonly string[]): Promise<string>
   /** Ends it and removes its data. */
   stop(): Promise<void>
 }
@@ -33,7 +35,11 @@ export interface KafkaServer {
  */
 export async function startKafka(properties: Readonly<Record<string, string>> = {}): Promise<KafkaServer> {
   await needJava(17)
-  const lib = await jars('kafka', [`org.apache.kafka:kafka_2.13:${kafkaVersion}`, 'org.slf4j:slf4j-simple:1.7.36'])
+  const lib = await jars('kafka', [
+    `org.apache.kafka:kafka_2.13:${kafkaVersion}`,
+    `org.apache.kafka:kafka-tools:${kafkaVersion}`,
+    'org.slf4j:slf4j-simple:1.7.36',
+  ])
   const directory = await mkdtemp(join(tmpdir(), 'riacho-kafka-'))
   const remove = () => rm(directory, { recursive: true, force: true })
   try {
@@ -48,6 +54,7 @@ export async function startKafka(properties: Readonly<Record<string, string>> = 
       restart: async () => {
         server = await run(lib, directory, config)
       },
+      tool: (main, ...args) => java(lib, main, args),
       stop: () => server.stop().then(remove),
     }
   } catch (cause) {
@@ -69,8 +76,15 @@ const run = (lib: string, directory: string, config: string): Promise<ServerProc
 async function format(lib: string, config: string): Promise<void> {
   // An id that starts with a dash would be taken for an option.
   const id = randomBytes(16).toString('base64url').replace(/^-/, 'A')
-  const tool = ['-XX:TieredStopAtLevel=1', '-cp', `${lib}/*`, 'kafka.tools.StorageTool', 'format', '-t', id, '-c', config]
-  await promisify(execFile)('java', tool)
+  await java(lib, 'kafka.tools.StorageTool', ['format', '-t', id, '-c', config])
+}
+
+const toolLimitMs = 60_000
+
+async function java(lib: string, main: string, args: readonly string[]): Promise<string> {
+  const flags = ['-XX:TieredStopAtLevel=1', '-Dorg.slf4j.simpleLogger.defaultLogLevel=error', '-cp', `${lib}/*`]
+  const { stdout } = await promisify(execFile)('java', [...flags, main, ...args], { timeout: toolLimitMs, maxBuffer: 64 << 20 })
+  return stdout
 }
 
 const lines = (properties: Readonly<Record<string, string>>): string =>
