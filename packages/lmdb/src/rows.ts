@@ -142,7 +142,7 @@ export class DiskRows<V> {
   }
 
   #write(key: string, value: V | symbol, timestamp: number, bytes: number): void {
-    if (this.#rows.slot(key) < 0) this.#changes++
+    this.#changes++
     this.#bytes += rowBytes + key.length + bytes
     if (value === gone && this.#file.untouched) {
       this.#undo.write(this.#rows, key, null, timestamp)

@@ -16,6 +16,7 @@ const table = {
   commitIntervalMs: [wholeNumber(0, day), `a whole number of milliseconds from 0 to ${day}`],
   maxTaskIdleMs: [wholeNumber(-1, day), `a whole number of milliseconds from -1 to ${day}`],
   keepStreamTime: [yesOrNo, 'true or false'],
+  stateStore: [z.enum(['memory', 'lmdb']), 'memory or lmdb: where state is kept, lmdb in files below dataDir'],
   httpPort: [wholeNumber(0, 65_535), 'a port from 0 (any free one) to 65535'],
   httpHost: [z.string().min(1), 'a host name or address to listen on'],
   logLevel: [z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']), 'trace, debug, info, warn, error, fatal or silent'],

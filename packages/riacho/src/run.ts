@@ -9,6 +9,7 @@ import { serveHttp } from './http.ts'
 import { type Logger, makeLog } from './log.ts'
 import { type Metrics, makeMetrics } from './metrics.ts'
 import { stopSignal } from './signals.ts'
+import { storesOf } from './stores.ts'
 
 /** How a topology is run. */
 export interface RunOptions {
@@ -47,7 +48,13 @@ export async function run(topology: Topology, options: RunOptions = {}): Promise
   try {
     if (settings.bootstrapServers === undefined) await createTopics(broker, topology)
     let metrics: Metrics | undefined
-    const app = makeApp(topology, { broker, ...engineSettings(settings), log: event => metrics && tell(event, log, metrics) })
+    const stores = await storesOf(settings.stateStore, directory)
+    const app = makeApp(topology, {
+      broker,
+      ...engineSettings(settings),
+      ...(stores && { stores }),
+      log: event => metrics && tell(event, log, metrics),
+    })
     metrics = makeMetrics(app)
     const http = await serveHttp({ app, registry: metrics.registry, host: settings.httpHost, port: settings.httpPort })
     log.info({ url: http.url, topology: topology.id, guarantee: settings.guarantee ?? 'at-least-once' }, 'metrics and health are served')
