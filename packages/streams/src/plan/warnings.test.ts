@@ -57,7 +57,7 @@ it.each<[string, Stream<unknown>, string, string]>([
     'final results with the least retention',
     words.pipe(count('n', { window: tumbling(10, { grace: 5 }), emit: 'onClose' })),
     'n',
-    'when time leaps, the store no longer shows windows',
+    'the store no longer shows most windows when they close',
   ],
   ['a sink that is not idempotent', words.pipe(persist(sink(false))), 'mail', 'the sink is not idempotent'],
 ])('%s', (_name, end, node, message) => {

@@ -24,11 +24,14 @@ export function checkEmit(label: string, window: Windows | undefined, { emit, em
   checkTime('emitEvery', emitEvery, 0)
 }
 
-/** What is to know of final results whose store shows windows only as long as it must (Kafka Streams has the same loss, and says nothing). */
+/**
+ * What is to know of final results whose store shows windows only as long as it must. Kafka Streams loses them with stores in memory, too, and says nothing; its stores on
+ * disk show windows for somewhat longer.
+ */
 export function emitCautions(window: Windows | undefined, { emit }: EmitOptions): { cautions?: readonly string[] } {
   if (emit !== 'onClose' || window === undefined || window.retention > reachOf(window) + window.grace) return {}
-  const leap = `when time leaps, the store no longer shows windows that have closed meanwhile, and their results are never handed on`
-  return { cautions: Object.freeze([`${leap}: give the window a longer retention`]) }
+  const gone = `the store no longer shows most windows when they close, and results that it does not show are never handed on`
+  return { cautions: Object.freeze([`${gone}: give the window a retention that is longer by the greatest leap of time`]) }
 }
 
 /** Milliseconds from the start of a window's first record to its end. */

@@ -12,8 +12,8 @@ import type { Windows } from './windows.ts'
 export interface EmitOptions {
   /**
    * Every update, or each window's last result once the window has closed (KIP-825). Default 'onUpdate'. Records make time go on: nothing closes while none come. A window
-   * that the store has already forgotten is never handed on, as in Kafka Streams: give windows a `retention` that is longer than its default
-   * by the greatest leap of time between two records.
+   * that the store has already forgotten is never handed on, as in Kafka Streams with stores in memory. With the default `retention` that is nearly every one: give windows
+   * a longer one, by the size and the greatest leap of time between two records.
    */
   readonly emit?: 'onUpdate' | 'onClose'
   /** With 'onClose': least milliseconds of the wall clock between two looks for closed windows. Default 1000, as Kafka Streams does. */
