@@ -60,8 +60,10 @@ function checkSelf({ how, name }: StreamJoin, left: Observable<unknown>, right: 
   throw new RiachoError('RIACHO_OPTION', `'${name}': singleStore is for an inner join of a stream with itself`, { place: { node: name } })
 }
 
+const neverMeets = 'both sides are kept for before + after + grace, which is 0, so no record meets another: give it a grace of 1'
+
 const factsOf = (
-  { how, name, options }: StreamJoin,
+  { how, name, options, before, after, grace }: StreamJoin,
   { key }: JoinStores,
   stores: readonly StoreSpec[],
 ): Omit<NodeSpec, 'parents' | 'open'> => ({
@@ -73,5 +75,6 @@ const factsOf = (
   timed: true,
   takesNullKeys: how !== 'inner',
   stores: Object.freeze(stores),
+  ...(before + after + grace === 0 && { cautions: Object.freeze([neverMeets]) }),
   ...deadLettersOf(options.onError),
 })

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import type { Sink } from '../contract/sink.ts'
 import { count } from '../operator/count.ts'
 import { filter } from '../operator/filter.ts'
+import { joinStream } from '../operator/join-stream.ts'
 import { persist } from '../operator/persist.ts'
 import { rekey } from '../operator/rekey.ts'
 import { to } from '../operator/to.ts'
@@ -58,6 +59,12 @@ it.each<[string, Stream<unknown>, string, string]>([
     words.pipe(count('n', { window: tumbling(10, { grace: 5 }), emit: 'onClose' })),
     'n',
     'the store no longer shows most windows when they close',
+  ],
+  [
+    'a join that keeps nothing',
+    words.pipe(joinStream('j', words, a => a, { before: 5, after: -5, grace: 0 })),
+    'j',
+    'no record meets another',
   ],
   ['a sink that is not idempotent', words.pipe(persist(sink(false))), 'mail', 'the sink is not idempotent'],
 ])('%s', (_name, end, node, message) => {
