@@ -1,7 +1,7 @@
 import { embedded } from '@riacho/embedded'
 import { Engine, settings } from '@riacho/runtime'
 import type { Topology } from '@riacho/streams'
-import { asOneTask, type Broker, BrokerError, type Membership, type Producer } from '@riacho/streams/engine'
+import { asOneTask, type Broker, BrokerError, type Membership, type Producer, type StoreSuppliers } from '@riacho/streams/engine'
 import { FakeClock } from '@riacho/testing'
 
 /** A record of an input topic: text, or bytes where the topic's serde is another. */
@@ -38,13 +38,18 @@ export const allRestarts: readonly Restarts[] = ['none', 'each committed', 'each
  * Runs a plan on the engine, exactly once, operator times kept: one record at a time until nothing moves any more, in one task with one partition a topic, as the test
  * driver does. Returns what stands in the output topics, topic after topic by name.
  */
-export async function played(plan: Topology, input: readonly Given[], restarts: Restarts): Promise<readonly Played[]> {
+export async function played(
+  plan: Topology,
+  input: readonly Given[],
+  restarts: Restarts,
+  stores?: StoreSuppliers,
+): Promise<readonly Played[]> {
   const clock = new FakeClock(0)
   const broker = await embedded({ clock, poisonLoans: true })
   const whole = asOneTask(plan)
   const { outputs, inputs } = externalTopics(whole)
   await broker.admin.createTopics([...new Set([...outputs, ...inputs])].map(name => ({ name, partitions: 1 })))
-  const life = new Life(whole, broker, clock)
+  const life = new Life(whole, broker, clock, stores)
   await life.begin()
   const producer = await broker.producer({})
   for (const [i, { topic, key, value, at, wait }] of input.entries()) {
@@ -88,14 +93,16 @@ class Life {
   readonly #plan: Topology
   readonly #broker: Broker
   readonly #clock: FakeClock
+  readonly #stores: StoreSuppliers | undefined
   #members: Membership[] = []
   #engine!: Engine
   #refuses = false
 
-  constructor(plan: Topology, broker: Broker, clock: FakeClock) {
+  constructor(plan: Topology, broker: Broker, clock: FakeClock, stores: StoreSuppliers | undefined) {
     this.#plan = plan
     this.#broker = broker
     this.#clock = clock
+    this.#stores = stores
   }
 
   async begin(): Promise<void> {
@@ -110,7 +117,8 @@ class Life {
         return member
       },
     }
-    this.#engine = new Engine(this.#plan, settings({ broker, clock: this.#clock, guarantee: 'exactly-once', keepStreamTime: true }))
+    const options = { broker, clock: this.#clock, guarantee: 'exactly-once', keepStreamTime: true } as const
+    this.#engine = new Engine(this.#plan, settings({ ...options, ...(this.#stores && { stores: this.#stores }) }))
     await this.#engine.join(
       work => work(),
       () => {},
@@ -139,8 +147,9 @@ class Life {
     await this.commit()
   }
 
-  /** The group knows at once; what it had open stays open. */
+  /** The group knows at once; what it had open at the broker stays open, its files do not. */
   async cut(): Promise<void> {
+    for (const { stores } of this.#engine.tasks) for (const store of stores.values()) store.close?.()
     for (const member of this.#members.splice(0)) await member.leave()
     await this.begin()
   }
