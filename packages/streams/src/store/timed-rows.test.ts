@@ -66,6 +66,7 @@ function play(width: number, steps: readonly Step[], ranges: readonly (readonly 
     ])
     for (const span of spans) {
       const wanted = all.filter(row => Math.floor(row.time / width) === span)
+      expect(rows.isShared(span)).toBe(wanted.length > 1)
       expect(rows.slotsOf(span).map(slot => [rows.key(slot), rows.time(slot), rows.value(slot)])).toEqual(
         wanted.map(row => [row.key, row.time, row.value]),
       )

@@ -123,6 +123,12 @@ export class TimedRows<V> {
     return slots.reverse()
   }
 
+  /** Whether a span has more than one row. */
+  isShared(span: number): boolean {
+    const slot = this.#spans.get(span)
+    return slot !== none && this.#nextOf(slot) !== none
+  }
+
   /** Lets go of the spans that lie wholly at or before this time. Only of what is committed. */
   expire(limit: number): void {
     for (let span = this.#spans.first(); span !== none; span = this.#spans.first()) {

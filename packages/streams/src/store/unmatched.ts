@@ -143,7 +143,7 @@ class MemoryUnmatchedStore<K> implements UnmatchedStore<K> {
     const slots = rows.slotsOf(time)
     if (slots.length === 1) return [rows.key(slots[0]!)]
     const keys = new Set(slots.map(slot => rows.key(slot)))
-    return [...keys].sort((a, b) => Buffer.compare(this.#form.bytes(a), this.#form.bytes(b)))
+    return [...keys].sort(this.#form.compare)
   }
 
   /**
@@ -155,7 +155,7 @@ class MemoryUnmatchedStore<K> implements UnmatchedStore<K> {
     const left = lefts.firstSpan()
     if (right < 0 || left < 0) return Math.max(released, rights.lastSpan(), lefts.lastSpan())
     const [time, side] = left >= right ? ([left, 1] as const) : ([right, 0] as const)
-    if (this.#rows[side].slotsOf(time).length > 1) return time
+    if (this.#rows[side].isShared(time)) return time
     const after = earlier(this.#rows[side].nextSpan(time + 1), side === 1 ? rights.nextSpan(time + 1) : lefts.nextSpan(time))
     return after < 0 ? time : after
   }
