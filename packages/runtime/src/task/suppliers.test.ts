@@ -103,7 +103,7 @@ it('makes the store of a global table once an instance, and closes it with that'
   const found = source.pipe(
     lookup(
       names,
-      (_value, key) => key,
+      (_value, record) => record.key,
       (value, name) => `${value} ${name}`,
     ),
     to('out'),
