@@ -106,7 +106,7 @@ it('makes the store of a global table once an instance, and closes it with that'
       (_value, record) => record.key,
       (value, name) => `${value} ${name}`,
     ),
-    to('out'),
+    to('out', { value: text }),
   )
   const engine = await joined(topology('app', found), { broker, stores })
   expect(stores.made).toEqual(['app global names key-value'])
