@@ -5,6 +5,7 @@ import { join } from '../operator/join.ts'
 import { joinTable } from '../operator/join-table.ts'
 import { mapAsync } from '../operator/map-async.ts'
 import { merge } from '../operator/merge.ts'
+import { process } from '../operator/process.ts'
 import { rekey } from '../operator/rekey.ts'
 import { repartition } from '../operator/repartition.ts'
 import { table } from '../operator/table.ts'
@@ -12,6 +13,7 @@ import { toTable } from '../operator/to-table.ts'
 import { topic } from '../operator/topic.ts'
 import { int64 } from '../serde/numbers.ts'
 import { text } from '../serde/text.ts'
+import { keyValueStore } from '../store/key-value.ts'
 import { partitionCounts, taskCount } from './partitions.ts'
 import { topology } from './topology.ts'
 
@@ -54,6 +56,17 @@ it('inputs that meet at a keyed operator have the same number', () => {
   ).not.toThrow()
   const mended = merge(numbers('a'), numbers('b')).pipe(repartition('r'), count('c'))
   expect(() => partitionCounts(topology('app', mended), external)).not.toThrow()
+})
+
+it('inputs of processors that share a store have the same number, unless they say that they keep nothing by key', () => {
+  const store = keyValueStore('shared', { key: text, value: int64 })
+  const kept = (name: string, keyed: boolean) =>
+    numbers(name).pipe(
+      process(`in-${name}`, context => record => context.store(store).put(record.key, record.value, 0), { stores: [store], keyed }),
+    )
+  const counts = (keyed: boolean) => partitionCounts(topology('app', kept('a', keyed), kept('b', keyed)), external)
+  expect(() => counts(true)).toThrow(/RIACHO_NOT_COPARTITIONED: 'in-a' and 'in-b' share a store .* 4 and 6 .*keyed: false/)
+  expect([...counts(false)]).toEqual([...external])
 })
 
 it('a long row of diamonds is counted at once', () => {

@@ -16,11 +16,18 @@ export function partitionCounts(plan: Topology, external: ReadonlyMap<string, nu
     const most = Math.max(1, ...upstream.map(({ topic }) => counts.get(topic) ?? 1))
     counts.set(internal.repartition(plan.id, node.repartition!), plan.whole ? 1 : (node.repartition!.partitions ?? most))
   }
-  const meetings = plan.nodes.filter(node => node.keyed).map(node => ({ node, inputs: topicsOf(plan, node, false) }))
+  const keyed = plan.nodes.filter(node => node.keyed)
+  const meetings = [...keyed.map(node => meeting(plan, [node])), ...sharing(keyed).map(nodes => meeting(plan, nodes))]
   // What two of them agree on may be news to a third.
   for (let round = 0; round < meetings.length; round++) for (const { inputs } of meetings) agree(inputs, counts)
-  for (const { node, inputs } of meetings) check(node, inputs, counts)
+  for (const each of meetings) check(each, counts)
   return counts
+}
+
+/** Nodes that have the same keys in the same task, and what they read. */
+interface Meeting {
+  readonly nodes: readonly Node[]
+  readonly inputs: readonly Input[]
 }
 
 /** A topic that a task reads. */
@@ -46,20 +53,34 @@ function topicsOf(plan: Topology, node: Node, through: boolean, seen = new Set<N
   return node.parents.flatMap(parent => topicsOf(plan, parent, true, seen))
 }
 
+const meeting = (plan: Topology, nodes: readonly Node[]): Meeting => ({ nodes, inputs: nodes.flatMap(node => topicsOf(plan, node, false)) })
+
+/** Nodes that keep what belongs to a key in the same store. */
+function sharing(keyed: readonly Node[]): readonly (readonly Node[])[] {
+  const byStore = Map.groupBy(
+    keyed.flatMap(node => (node.stores ?? []).map(store => ({ node, store }))),
+    ({ store }) => store,
+  )
+  return [...byStore.values()].filter(users => users.length > 1).map(users => users.map(({ node }) => node))
+}
+
 function agree(inputs: readonly Input[], counts: Map<string, number>): void {
   const bound = inputs.filter(({ free }) => !free)
   const agreed = Math.max(...(bound.length > 0 ? bound : inputs).map(({ topic }) => counts.get(topic) ?? 1))
   for (const { topic, free } of inputs) if (free) counts.set(topic, agreed)
 }
 
-function check(node: Node, inputs: readonly Input[], counts: ReadonlyMap<string, number>): void {
+function check({ nodes, inputs }: Meeting, counts: ReadonlyMap<string, number>): void {
   const found = new Set(inputs.map(({ topic }) => counts.get(topic) ?? 1))
   if (found.size <= 1) return
-  const wayOut = node.async === undefined ? '' : ", or give it { order: 'partition' }"
+  const { label, async } = nodes[0]!
+  const shared = nodes.length > 1
+  const who = shared ? `${nodes.map(node => `'${node.label}'`).join(' and ')} share a store and meet` : `'${label}' meets`
+  const wayOut = shared ? ', or give them { keyed: false }' : async === undefined ? '' : ", or give it { order: 'partition' }"
   throw new RiachoError(
     'RIACHO_NOT_COPARTITIONED',
-    `'${node.label}' meets inputs of ${[...found].join(' and ')} partitions: put a repartition before it${wayOut}`,
-    { place: { node: node.label } },
+    `${who} inputs of ${[...found].join(' and ')} partitions: put a repartition before it${wayOut}`,
+    { place: { node: label } },
   )
 }
 
