@@ -1,6 +1,9 @@
 import type { Serde } from '../contract/serde.ts'
 
-/** UTF-8 text (Kafka: `StringSerializer`). Accepts every byte string: what is not UTF-8 becomes U+FFFD, as in Java. */
+/**
+ * UTF-8 text (Kafka: `StringSerializer`). Accepts every byte string: what is not UTF-8 becomes U+FFFD, as in Java. So does half a surrogate pair when it is written, as
+ * `slice` may leave of an emoji: as the key of a processor's own store it is another key after a restart.
+ */
 export const text: Serde<string> = Object.freeze({
   total: true,
   passId: 'text',
