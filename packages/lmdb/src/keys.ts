@@ -22,7 +22,7 @@ export class KeyWriter {
 
   /** A whole number; what is beyond ±2^53 is that. */
   number(value: number): this {
-    const whole = Math.max(-numberMax, Math.min(numberMax, value))
+    const whole = Math.max(-bound, Math.min(bound, value))
     const high = Math.floor(whole / 0x1_0000_0000)
     // With the sign turned over, negative ones come first.
     this.#buffer.writeInt32BE(high ^ sign, this.#end)
@@ -85,7 +85,7 @@ export class KeyWriter {
 
 /** Bytes of a number. */
 export const numberBytes = 8
-const numberMax = 2 ** 53
+const bound = 2 ** 53
 const sign = -(2 ** 31)
 
 /** The number that stands in a key. */

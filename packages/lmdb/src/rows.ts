@@ -34,10 +34,11 @@ const noRows: Stretch = { keys: [], values: [] }
 /** What a row takes in memory beside its bytes, about. */
 const rowBytes = 100
 /** Rows and bytes of one transaction at most: small ones leave the file smaller, because the pages of the one before are used again. */
-const writtenRowsMax = 1024
-const writtenBytesMax = 4 << 20
+export const writtenRowsMax = 1024
+/** See {@link writtenRowsMax}. */
+export const writtenBytesMax = 4 << 20
 /** Rows that a walk reads at once. */
-const walkedRowsMax = 128
+export const walkedRowsMax = 128
 
 /**
  * Rows in byte order: in a file, and before it in memory those that were written last. What is uncommitted is in memory only, so a rollback touches no file; when a commit
