@@ -32,7 +32,8 @@ const wider: Readonly<Record<string, typeof outerJoinTable>> = { left: leftJoinT
 function drawTableJoin(node: NodeSpec, drawing: Drawing): void {
   const meet = joiner(field(node, 'joiner'))
   const join = wider[field(node, 'how')] ?? joinTable
-  const f = (left: Datum, right: Datum, key: Datum): Datum => meet(key, left, right)
+  // Kafka Streams shows the joiner of two tables no key.
+  const f = (left: Datum, right: Datum): Datum => meet(null, left, right)
   const joined = join<Datum, Some, Some, Some>(drawing.changes(node.from[1]), f, kept(node))
   drawing.put(node.id, drawing.changes(node.from[0]).pipe(joined) as Changes)
 }

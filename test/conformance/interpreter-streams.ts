@@ -36,7 +36,9 @@ function drawSource(node: NodeSpec, drawing: Drawing): void {
   const topics = node.topics ?? [field(node, 'topic')]
   for (const name of topics) drawing.sources.set(name, serdes)
   const onError = drawing.of.config.onDeserializationError === 'continue' ? 'skip' : 'fail'
-  drawing.put(node.id, topic(topics, { ...serdes, nulls: 'keep', onError, ...timestamps(node) }))
+  // Kafka Streams makes one source of all that read the same topics.
+  const make = () => topic(topics, { ...serdes, nulls: 'keep', onError, ...timestamps(node) })
+  drawing.put(node.id, drawing.store<Records>(`source ${topics.join()}`, make))
 }
 
 function drawSplit(node: NodeSpec, drawing: Drawing): void {
@@ -56,7 +58,8 @@ function drawSplit(node: NodeSpec, drawing: Drawing): void {
 
 function drawMerge(node: NodeSpec, drawing: Drawing): void {
   const scattered = node.from.some(id => drawing.scattered(id))
-  drawing.put(node.id, merge(...node.from.map(id => drawing.records(id))), scattered)
+  // Kafka Streams has one way from a stream to a merge, however often it is named.
+  drawing.put(node.id, merge(...new Set(node.from.map(id => drawing.records(id)))), scattered)
 }
 
 function drawRepartition(node: NodeSpec, drawing: Drawing): void {
