@@ -39,7 +39,7 @@ export interface Limits {
   readonly memoryBytesMax: number
   /** Bytes that a producer may hold before the task flushes it, and a changelog before it commits. */
   readonly producerBytesMax: number
-  /** Bytes of key, value and headers of a record that may be written to a sink or a repartition topic; the default fits Kafka's own of `max.message.bytes`. */
+  /** Bytes of key, value and headers of a record that may be written to a sink or a repartition topic. Default: what the broker says that any topic takes. */
   readonly recordBytesMax: number
   /** Writes to stores since the last commit beyond which the task commits. */
   readonly uncommittedWritesMax: number
@@ -71,7 +71,7 @@ const defaults: Limits = Object.freeze({
   queueBytesMax: 8 << 20,
   memoryBytesMax: 256 << 20,
   producerBytesMax: 16 << 20,
-  recordBytesMax: (1 << 20) - 512,
+  recordBytesMax: Number.MAX_SAFE_INTEGER,
   uncommittedWritesMax: 50_000,
   connectorRecordsMax: 1000,
   commitDrainMs: 5000,
@@ -92,7 +92,8 @@ export function settings(options: AppOptions): Settings {
   if (!(Number.isSafeInteger(startsMax) && startsMax > 0))
     throw new RiachoError('RIACHO_OPTION', `crashLoop.startsMax is a whole number above 0, not ${startsMax}`)
   const exactlyOnce = guarantee === 'exactly-once'
-  const limits = { ...defaults, ...options.limits }
+  const { recordBytesMax = defaults.recordBytesMax } = options.broker
+  const limits = { ...defaults, recordBytesMax, ...options.limits }
   for (const [name, limit] of Object.entries(limits)) {
     if (!(Number.isSafeInteger(limit) && limit > 0))
       throw new RiachoError('RIACHO_OPTION', `limits.${name} is a whole number above 0, not ${limit}`)

@@ -7,6 +7,8 @@ import type { Headers } from './record.ts'
  */
 export interface Broker {
   readonly admin: Admin
+  /** Bytes of key, value and headers of a record that any topic takes unless it is told otherwise. Undefined: no limit. */
+  readonly recordBytesMax?: number
   /** Joins a consumer group. Resolves when the member is known; the first assignment arrives by `on.assigned`. */
   join(group: GroupOptions, on: GroupCallbacks): Promise<Membership>
   /** A reader of partitions. It knows nothing about groups: the engine owns positions. */
