@@ -2,26 +2,36 @@ import { kafka } from '@riacho/kafka'
 import type { Broker, Producer, TopicPartition } from '@riacho/streams/engine'
 import { brokerSuite } from '@riacho/testing/suites'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { groupTests as memberTests } from '../../packages/testing/src/suites/broker-groups.ts'
+import { recordTests } from '../../packages/testing/src/suites/broker-records.ts'
 import { type KafkaServer, kafkaVersion, startKafka } from '../servers/kafka.ts'
+import { type KafkaProxy, startProxy } from '../servers/proxy.ts'
 import { applicationTests } from './kafka/application.ts'
 import { groupTests } from './kafka/groups.ts'
 import { limitTests } from './kafka/limits.ts'
+import { lostAnswerTests } from './kafka/lost-answers.ts'
 import { readAll, readOn, rejection, taken, verdict } from './kafka/reading.ts'
+import { securityTests } from './kafka/security.ts'
 
 // The suites wait up to 20 seconds for what must happen, and then say what did not.
 vi.setConfig({ testTimeout: 30_000 })
 
 let server: KafkaServer
+let proxy: KafkaProxy
 let broker: Broker
 
 beforeAll(async () => {
   // A transaction that times out is aborted within half a second, not within ten.
-  server = await startKafka({ 'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500' })
+  proxy = await startProxy()
+  const properties = { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500' }
+  server = await startKafka({ properties, proxyPort: proxy.port, secure: true })
+  proxy.target = server.behindProxy
   broker = await kafka({ brokers: [server.address], poisonLoans: true })
 }, 180_000)
 
 afterAll(async () => {
   await broker?.close()
+  await proxy?.stop()
   await server?.stop()
 })
 
@@ -319,6 +329,15 @@ describe('an application', () =>
     () => broker,
   ))
 
+describe('lost answers', () =>
+  lostAnswerTests(
+    () => broker,
+    () => proxy,
+    newTopic,
+  ))
+
+describe('security', () => securityTests(() => server, newTopic))
+
 describe('groups', () => groupTests(() => broker, newTopic))
 
 brokerSuite(
@@ -331,6 +350,16 @@ brokerSuite(
       await server.restart()
       return kafka({ brokers: [server.address], poisonLoans: true })
     },
+  },
+  { describe, it, expect },
+)
+
+const others = { ...recordTests, ...memberTests }
+brokerSuite(
+  {
+    name: `Kafka ${kafkaVersion}, with transactions of version 1`,
+    open: () => kafka({ brokers: [server.address], poisonLoans: true, transactionVersion: 1 }),
+    skip: Object.keys(others).map(test => ({ test, reason: 'it has no transaction' })),
   },
   { describe, it, expect },
 )

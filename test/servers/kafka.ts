@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { jars, needJava } from './jars.ts'
+import { credentials, securitySettings, selfSigned } from './security.ts'
 import { freePorts, type ServerProcess, startServer } from './server.ts'
 
 /** The version of Kafka that the tests run against. */
@@ -14,6 +15,10 @@ export const kafkaVersion = '4.3.1'
 export interface KafkaServer {
   /** `host:port`. */
   readonly address: string
+  /** The port to which the proxy must connect. */
+  readonly behindProxy: number
+  /** The addresses of the listeners with TLS, and the certificate of both. */
+  readonly secure: { readonly tls: string; readonly sasl: string; readonly certificate: string }
   /** Ends it as a crash would; its data stays. */
   kill(): Promise<void>
   /**
@@ -29,11 +34,21 @@ export interface KafkaServer {
   stop(): Promise<void>
 }
 
+/** What a Kafka of the tests has beside a plain listener. */
+export interface KafkaServerOptions {
+  /** Of its configuration. */
+  readonly properties?: Readonly<Record<string, string>>
+  /** A listener that is advertised at this port, behind which a proxy is. */
+  readonly proxyPort?: number
+  /** A listener with TLS, and one with TLS and every SASL mechanism. */
+  readonly secure?: boolean
+}
+
 /**
  * Starts a Kafka of one node (KRaft) in a temporary directory on free ports. It creates no topics by itself.
  * The first call on a machine downloads it. Errors are one line that says what to install.
  */
-export async function startKafka(properties: Readonly<Record<string, string>> = {}): Promise<KafkaServer> {
+export async function startKafka({ properties = {}, proxyPort, secure = false }: KafkaServerOptions = {}): Promise<KafkaServer> {
   await needJava(17)
   const lib = await jars('kafka', [
     `org.apache.kafka:kafka_2.13:${kafkaVersion}`,
@@ -43,13 +58,24 @@ export async function startKafka(properties: Readonly<Record<string, string>> = 
   const directory = await mkdtemp(join(tmpdir(), 'riacho-kafka-'))
   const remove = () => rm(directory, { recursive: true, force: true })
   try {
-    const [port, controller] = (await freePorts(2)) as [number, number]
+    const [port, controller, proxied, tls, sasl] = (await freePorts(5)) as [number, number, number, number, number]
+    const certificate = secure ? await selfSigned(directory) : ''
+    const listeners: Listener[] = [
+      { name: 'PLAINTEXT', protocol: 'PLAINTEXT', port, advertised: port },
+      ...(proxyPort === undefined ? [] : [{ name: 'PROXIED', protocol: 'PLAINTEXT', port: proxied, advertised: proxyPort }]),
+      ...(secure
+        ? [tls, sasl].map((of, i) => ({ name: i ? 'SASL_SSL' : 'SSL', protocol: i ? 'SASL_SSL' : 'SSL', port: of, advertised: of }))
+        : []),
+    ]
     const config = join(directory, 'server.properties')
-    await writeFile(config, lines({ ...settings(directory, port, controller), ...properties }))
+    const security = secure ? securitySettings(directory) : {}
+    await writeFile(config, lines({ ...settings(directory, controller), ...listening(listeners, controller), ...security, ...properties }))
     await format(lib, config)
     let server = await run(lib, directory, config)
     return {
       address: `127.0.0.1:${port}`,
+      behindProxy: proxied,
+      secure: { tls: `127.0.0.1:${tls}`, sasl: `127.0.0.1:${sasl}`, certificate },
       kill: () => server.kill(),
       restart: async () => {
         server = await run(lib, directory, config)
@@ -62,6 +88,19 @@ export async function startKafka(properties: Readonly<Record<string, string>> = 
     throw cause
   }
 }
+
+interface Listener {
+  readonly name: string
+  readonly protocol: string
+  readonly port: number
+  readonly advertised: number
+}
+
+const listening = (listeners: readonly Listener[], controller: number): Record<string, string> => ({
+  listeners: [...listeners.map(({ name, port }) => `${name}://127.0.0.1:${port}`), `CONTROLLER://127.0.0.1:${controller}`].join(),
+  'advertised.listeners': listeners.map(({ name, advertised }) => `${name}://127.0.0.1:${advertised}`).join(),
+  'listener.security.protocol.map': [...listeners.map(({ name, protocol }) => `${name}:${protocol}`), 'CONTROLLER:PLAINTEXT'].join(),
+})
 
 const run = (lib: string, directory: string, config: string): Promise<ServerProcess> =>
   startServer({
@@ -76,7 +115,11 @@ const run = (lib: string, directory: string, config: string): Promise<ServerProc
 async function format(lib: string, config: string): Promise<void> {
   // An id that starts with a dash would be taken for an option.
   const id = randomBytes(16).toString('base64url').replace(/^-/, 'A')
-  await java(lib, 'kafka.tools.StorageTool', ['format', '-t', id, '-c', config])
+  const users = (['SCRAM-SHA-256', 'SCRAM-SHA-512'] as const).flatMap(mechanism => {
+    const { username, password } = credentials[mechanism]
+    return ['--add-scram', `${mechanism}=[name=${username},password=${password}]`]
+  })
+  await java(lib, 'kafka.tools.StorageTool', ['format', '-t', id, '-c', config, ...users])
 }
 
 const toolLimitMs = 60_000
@@ -93,14 +136,11 @@ const lines = (properties: Readonly<Record<string, string>>): string =>
     .join('')
 
 /** 127.0.0.1, not localhost, which Node resolves to ::1 first; few internal partitions, because each costs start-up time. */
-const settings = (directory: string, port: number, controller: number): Record<string, string> => ({
+const settings = (directory: string, controller: number): Record<string, string> => ({
   'process.roles': 'broker,controller',
   'node.id': '1',
   'controller.quorum.voters': `1@127.0.0.1:${controller}`,
-  listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
-  'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
   'controller.listener.names': 'CONTROLLER',
-  'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
   'log.dirs': join(directory, 'data'),
   'auto.create.topics.enable': 'false',
   // Tests write records of any age.

@@ -20,6 +20,8 @@ import { Links } from './transport/links.ts'
 /** The Broker contract on a Kafka cluster. */
 export class KafkaBroker implements Broker {
   readonly admin: Admin
+  /** Below Kafka's default of `max.message.bytes`, which counts what a batch adds. */
+  readonly recordBytesMax = (1 << 20) - 512
   readonly #settings: KafkaSettings
   readonly #cluster: Cluster
   readonly #links = new Set<Links>()
@@ -65,9 +67,9 @@ export class KafkaBroker implements Broker {
 
   producer(options: ProducerOptions): Promise<Producer> {
     const links = this.#link()
-    const { codec, link } = this.#settings
+    const { codec, link, transactionVersion } = this.#settings
     const closed = () => void this.#links.delete(links)
-    return KafkaProducer.open({ cluster: this.#cluster, links, retryForMs: link.retryForMs, codec, closed }, options)
+    return KafkaProducer.open({ cluster: this.#cluster, links, retryForMs: link.retryForMs, codec, transactionVersion, closed }, options)
   }
 
   async close(): Promise<void> {

@@ -5,6 +5,7 @@ import { checked, type KafkaOptions } from './options.ts'
 export type { Codec } from './compression.ts'
 export { KafkaError } from './errors.ts'
 export type { KafkaOptions } from './options.ts'
+export type { SaslOptions, Secret } from './transport/sasl.ts'
 
 /**
  * A client of a Kafka cluster. Rejects with CONFIGURATION, or with why no broker answers.

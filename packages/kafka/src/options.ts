@@ -4,6 +4,7 @@ import { KafkaError } from './errors.ts'
 import type { MemberOptions } from './group/membership.ts'
 import type { Address } from './transport/connection.ts'
 import type { LinkOptions } from './transport/links.ts'
+import { authenticate, mechanisms, type SaslOptions } from './transport/sasl.ts'
 
 /** Options of {@link kafka}. Times in milliseconds. */
 export interface KafkaOptions {
@@ -15,6 +16,10 @@ export interface KafkaOptions {
   readonly clientId?: string | undefined
   /** Node's TLS options; `{}` for a certificate that the system trusts. Default: without TLS. */
   readonly tls?: TlsOptions | undefined
+  /** Who the client is: `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512` or `OAUTHBEARER`. Default: nobody. */
+  readonly sasl?: SaslOptions | undefined
+  /** The version of transactions, for a cluster that should be treated as an older one. Default: the newest that it has. */
+  readonly transactionVersion?: 1 | 2 | undefined
   /** How producers compress their batches: `none`, `gzip`, `snappy`, `lz4` or `zstd`. Default `none`. */
   readonly compression?: Codec | undefined
   /** Until a connection stands. Default 10,000. */
@@ -39,6 +44,7 @@ export interface KafkaSettings {
   readonly link: LinkOptions
   readonly member: MemberOptions
   readonly codec: Codec
+  readonly transactionVersion: 1 | 2
   readonly poisonLoans: boolean
 }
 
@@ -55,10 +61,21 @@ const dayMs = 86_400_000
 
 /** Throws CONFIGURATION, which says what is wrong and what is allowed. */
 export function checked(options: KafkaOptions): KafkaSettings {
-  const { brokers = [], bootstrapServers = '', clientId = 'riacho', compression = 'none', tls, poisonLoans } = options
+  const {
+    brokers = [],
+    bootstrapServers = '',
+    clientId = 'riacho',
+    compression = 'none',
+    tls,
+    sasl,
+    transactionVersion = 2,
+    poisonLoans,
+  } = options
   const names = [...brokers, ...bootstrapServers.split(',')].map(name => name.trim()).filter(name => name !== '')
   if (names.length === 0) throw wrong('no broker is named: give `brokers`, such as ["localhost:9092"]')
   if (!codecs.includes(compression)) throw wrong(`compression is ${JSON.stringify(compression)}: give one of ${codecs.join(', ')}`)
+  if (sasl !== undefined && !mechanisms.includes(sasl.mechanism))
+    throw wrong(`sasl.mechanism is ${JSON.stringify(sasl.mechanism)}: give one of ${mechanisms.join(', ')}`)
   const time = (name: keyof typeof numbers): number => {
     const value = options[name] ?? numbers[name]
     if (Number.isInteger(value) && value > 0 && value <= dayMs) return value
@@ -71,9 +88,10 @@ export function checked(options: KafkaOptions): KafkaSettings {
     throw wrong(`heartbeatIntervalMs is ${heartbeatIntervalMs}: give at most a third of sessionTimeoutMs (${sessionTimeoutMs})`)
   return {
     bootstrap: names.map(addressOf),
-    link: { clientId, connectTimeoutMs, requestTimeoutMs, retryForMs, tls },
+    link: { clientId, connectTimeoutMs, requestTimeoutMs, retryForMs, tls, authenticate: sasl && (request => authenticate(request, sasl)) },
     member: { sessionTimeoutMs, rebalanceTimeoutMs, heartbeatIntervalMs },
     codec: compression,
+    transactionVersion,
     poisonLoans: poisonLoans ?? Boolean(process.env.RIACHO_POISON_LOANS),
   }
 }

@@ -22,6 +22,8 @@ export interface ProducerHome {
   readonly links: Links
   readonly retryForMs: number
   readonly codec: Codec
+  /** The newest version of transactions to use. */
+  readonly transactionVersion: 1 | 2
   closed(producer: Producer): void
 }
 
@@ -109,7 +111,7 @@ class TransactionalProducer implements Producer {
 
   /** A newer epoch of the id: older producers are fenced, and what they left open is aborted first. */
   static async begin(home: ProducerHome, options: ProducerOptions, transactionalId: string): Promise<TransactionalProducer> {
-    const second = await home.cluster.hasSecondTransactions()
+    const second = home.transactionVersion === 2 && (await home.cluster.hasSecondTransactions())
     const calls = new TransactionCalls(home.cluster, home.links, options.transactionTimeout ?? transactionTimeoutMs, second)
     const identity = await calls.identify(transactionalId)
     return new TransactionalProducer(home, options, { calls, identity, second })

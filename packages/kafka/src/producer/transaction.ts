@@ -62,8 +62,8 @@ export class TransactionCalls {
         return
       } catch (thrown) {
         // The group may begin its next generation before this member hears of it: that is no fencing.
-        const moved = member instanceof KafkaMembership && (await member.follows(memberId, generation))
-        if (failureOf(thrown).code !== 'ILLEGAL_GENERATION' || !moved) throw thrown
+        if (failureOf(thrown).code !== 'ILLEGAL_GENERATION' || !(member instanceof KafkaMembership)) throw thrown
+        if (!(await member.follows(memberId, generation))) throw thrown
       }
     }
   }

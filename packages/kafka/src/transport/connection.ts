@@ -1,4 +1,4 @@
-import { createConnection, type Socket } from 'node:net'
+import { createConnection, isIP, type Socket } from 'node:net'
 import { connect as connectSecurely, type ConnectionOptions as TlsOptions } from 'node:tls'
 import { Reader, type ResponseParser, type Writer } from '@platformatic/kafka'
 import { KafkaError } from '../errors.ts'
@@ -16,6 +16,8 @@ export interface ConnectionOptions {
   readonly requestTimeoutMs: number
   /** Absent: without TLS. */
   readonly tls?: TlsOptions | undefined
+  /** Makes a connection that of somebody; gives the milliseconds for which that holds, 0 for ever. Absent: without authentication. */
+  readonly authenticate?: ((request: Connection['request']) => Promise<number>) | undefined
 }
 
 /** One request, and how its answer is read. */
@@ -44,6 +46,8 @@ const answerBytesMax = 1 << 29
 /** Length and correlation id. */
 const headBytes = 8
 const readBufferBytes = 64 << 10
+/** How much of the time for which an authentication holds is used. */
+const lifetimeShare = 0.8
 
 /** One connection to a broker, which answers the requests of a connection one after another. It never comes back once it is closed or broken. */
 export class Connection {
@@ -55,6 +59,7 @@ export class Connection {
   #socket!: Socket
   #correlation = 0
   #headHave = 0
+  #retiresAt = Number.POSITIVE_INFINITY
   #frame: Buffer | undefined
   #frameHave = 0
   #broken: KafkaError | undefined
@@ -70,7 +75,18 @@ export class Connection {
   static open(address: Address, options: ConnectionOptions, onClose: () => void): Promise<Connection> {
     const connection = new Connection(address, options)
     connection.#onClose = onClose
-    return connection.#connect().then(() => connection)
+    return connection.#connect().then(() => connection.#authenticate())
+  }
+
+  async #authenticate(): Promise<this> {
+    try {
+      const lifetimeMs = await this.#options.authenticate?.(request => this.request(request))
+      if (lifetimeMs !== undefined && lifetimeMs > 0) this.#retiresAt = Date.now() + lifetimeMs * lifetimeShare
+      return this
+    } catch (thrown) {
+      this.close()
+      throw thrown
+    }
   }
 
   #connect(): Promise<void> {
@@ -85,12 +101,14 @@ export class Connection {
       this.#socket =
         tls === undefined
           ? createConnection({ host, port, noDelay: true, onread: this.#reading() }, opened)
-          : connectSecurely({ host, port, servername: host, ...tls }, opened).on('data', chunk => this.#take(chunk, chunk.length))
+          : connectSecurely({ host, port, ...(isIP(host) === 0 && { servername: host }), ...tls }, opened).on('data', chunk =>
+              this.#take(chunk, chunk.length),
+            )
       this.#socket.setNoDelay(true)
       this.#socket.on('error', cause => this.#break(cause.message || (cause as NodeJS.ErrnoException).code || 'no connection', cause))
       this.#socket.on('close', () => {
         clearTimeout(timer)
-        this.#break('the broker closed the connection')
+        this.#break(this.#wantsTls ? 'the broker wants TLS: give `tls`' : 'the broker closed the connection')
         reject(this.#broken)
         // When everybody has met the failure: what is sent by a new connection must not overtake what is sent again.
         setImmediate(this.#onClose)
@@ -195,12 +213,16 @@ export class Connection {
     }
   }
 
+  /** What came begins as TLS's alerts do. */
+  get #wantsTls(): boolean {
+    return this.#headHave > 1 && this.#head[0] === 0x15 && this.#head[1] === 3
+  }
+
   #begin(): boolean {
     const length = this.#head.readInt32BE(0) - 4
     const waiting = this.#waiting.get(this.#head.readInt32BE(4))
     if (length < 0 || length > answerBytesMax || waiting === undefined) {
-      const tls = this.#head[0] === 0x15 && this.#head[1] === 3
-      this.#break(tls ? 'the broker wants TLS: give `tls`' : 'what answers there is not a Kafka broker, or wants TLS')
+      this.#break(this.#wantsTls ? 'the broker wants TLS: give `tls`' : 'what answers there is not a Kafka broker, or wants TLS')
       return false
     }
     this.#frame = waiting.allocate(length)
@@ -216,6 +238,8 @@ export class Connection {
     this.#frame = undefined
     this.#headHave = 0
     waiting.answered(frame)
+    // What holds for a time only is made anew between two requests.
+    if (this.#waiting.size === 0 && Date.now() > this.#retiresAt) this.#break('the time of its authentication ends')
   }
 
   #break(why: string, cause?: unknown, code = 'NETWORK_EXCEPTION'): void {
