@@ -1,7 +1,7 @@
 import { type EmbeddedBroker, embedded } from '@riacho/embedded'
 import { Engine, settings } from '@riacho/runtime'
 import type { Topology } from '@riacho/streams'
-import type { Broker, RecordCursor } from '@riacho/streams/engine'
+import type { Broker, RecordCursor, StoreSuppliers } from '@riacho/streams/engine'
 
 /** A broker in memory whose topic `in` holds `count` records; `at` says key, value and time of the i-th. */
 export async function loaded(
@@ -27,8 +27,8 @@ export async function loaded(
 }
 
 /** CPU seconds that a topology takes to process all of `in`, committed at the end. */
-export async function processed(topology: Topology, broker: Broker): Promise<number> {
-  const engine = new Engine(topology, settings({ broker }))
+export async function processed(topology: Topology, broker: Broker, stores?: StoreSuppliers): Promise<number> {
+  const engine = new Engine(topology, settings({ broker, ...(stores && { stores }) }))
   await engine.join(
     work => work(),
     () => {},

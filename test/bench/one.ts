@@ -1,3 +1,4 @@
+import { diskState, keyedCount, onDisk } from './disk-state.ts'
 import { operatorChain } from './operator-chain.ts'
 import { slidingCount } from './sliding-count.ts'
 import { stateless, statelessJson } from './stateless.ts'
@@ -8,7 +9,7 @@ import { windowedCount } from './windowed-count.ts'
 const benchmarks: Record<string, () => Promise<{ value: number; unit: string }>> = {
   stateless,
   'stateless-json': statelessJson,
-  'windowed-count': windowedCount,
+  'windowed-count': () => windowedCount(),
   'sliding-count': slidingCount,
   'operator-chain': operatorChain,
   'window-memory': windowMemory,
@@ -19,6 +20,10 @@ const benchmarks: Record<string, () => Promise<{ value: number; unit: string }>>
   'rows-of-sessions': rowMemory('sessions', 'own-starts'),
   'stream-join': streamJoin,
   'stream-join-memory': streamJoinMemory,
+  'keyed-count': () => keyedCount(),
+  'keyed-count-on-disk': () => onDisk(keyedCount),
+  'windowed-count-on-disk': () => onDisk(windowedCount),
+  'disk-state': diskState,
 }
 
 const chosen = benchmarks[process.argv[2] ?? '']

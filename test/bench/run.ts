@@ -19,6 +19,10 @@ const names = [
   'rows-of-sessions',
   'stream-join',
   'stream-join-memory',
+  'keyed-count',
+  'keyed-count-on-disk',
+  'windowed-count-on-disk',
+  'disk-state',
 ] as const
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { runs: { type: 'string', default: '5' } } })
 const chosen = positionals.length > 0 ? positionals : names

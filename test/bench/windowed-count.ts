@@ -1,11 +1,12 @@
 import { count, int64, minutes, text, to, topic, topology, toStream, tumbling } from '@riacho/streams'
+import type { StoreSuppliers } from '@riacho/streams/engine'
 import { loaded, must, processed, read } from './load.ts'
 
 const records = 1_000_000
 const keys = 10_000
 
 /** source → count per key and minute → sink, 10,000 keys, the changelog on, every update handed on. */
-export async function windowedCount(): Promise<{ value: number; unit: string }> {
+export async function windowedCount(stores?: StoreSuppliers): Promise<{ value: number; unit: string }> {
   const names = Array.from({ length: keys }, (_, i) => `key-${i}`)
   const start = 1_700_000_040_000
   const keyOf = (i: number): number => (i * 7919) % keys
@@ -18,7 +19,7 @@ export async function windowedCount(): Promise<{ value: number; unit: string }> 
       to('out', { value: int64 }),
     ),
   )
-  const seconds = await processed(plan, broker)
+  const seconds = await processed(plan, broker, stores)
   const expected = new Map<string, number>()
   for (let i = 0; i < records; i++) {
     const time = start + Math.floor(i / 5)

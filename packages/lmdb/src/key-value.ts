@@ -15,6 +15,9 @@ export class DiskKeyValueStore<K, V> implements KeyValueStore<K, V> {
   readonly #value: Serde<V>
   readonly #task: StoreTask
   readonly #writer = new KeyWriter()
+  /** The text that was used last as a key, and where it lies: a write follows its read. */
+  #last: string | undefined
+  #lastAt = ''
 
   constructor({ name, key, value, task, file, memoryBytesMax }: StoreParts<K, V>) {
     this.name = name
@@ -89,7 +92,12 @@ export class DiskKeyValueStore<K, V> implements KeyValueStore<K, V> {
   }
 
   #at(key: string | Uint8Array): string {
-    return this.#writer.begin(tree, key.length).last(key).done()
+    if (key === this.#last) return this.#lastAt
+    const at = this.#writer.begin(tree, key.length).last(key).done()
+    if (typeof key !== 'string') return at
+    this.#last = key
+    this.#lastAt = at
+    return at
   }
 
   #from(key: K | null): string {

@@ -13,6 +13,10 @@ const keyAt = startAt + numberBytes
 export class WindowsByStart<V> implements WindowLayout<V> {
   readonly #rows: DiskRows<V>
   readonly #writer = new KeyWriter()
+  /** The text that was used last as a key, its start, and where they lie: a write follows its read. */
+  #last: string | undefined
+  #lastStart = 0
+  #lastAt = ''
 
   /** `expired`: the latest start that nobody sees any more. */
   constructor({ file, value, memoryBytesMax }: AgingStoreParts<unknown, V>, expired: () => number) {
@@ -75,7 +79,13 @@ export class WindowsByStart<V> implements WindowLayout<V> {
   }
 
   #at(key: string | Uint8Array, start: number): string {
-    return this.#writer.begin(tree, key.length).number(start).last(key).done()
+    if (key === this.#last && start === this.#lastStart) return this.#lastAt
+    const at = this.#writer.begin(tree, key.length).number(start).last(key).done()
+    if (typeof key !== 'string') return at
+    this.#last = key
+    this.#lastStart = start
+    this.#lastAt = at
+    return at
   }
 
   /** Before all keys with this start or a later one. */
