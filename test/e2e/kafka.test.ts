@@ -8,6 +8,7 @@ import { type KafkaServer, kafkaVersion, startKafka } from '../servers/kafka.ts'
 import { type KafkaProxy, startProxy } from '../servers/proxy.ts'
 import { applicationTests } from './kafka/application.ts'
 import { groupTests } from './kafka/groups.ts'
+import { leaderTests } from './kafka/leaders.ts'
 import { limitTests } from './kafka/limits.ts'
 import { lostAnswerTests } from './kafka/lost-answers.ts'
 import { readAll, readOn, rejection, taken, verdict } from './kafka/reading.ts'
@@ -363,3 +364,10 @@ brokerSuite(
   },
   { describe, it, expect },
 )
+
+// Last: from then on the cluster has a broker that is dead.
+describe('leaders', () =>
+  leaderTests(
+    () => server,
+    () => broker,
+  ))

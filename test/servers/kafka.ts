@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -30,8 +30,17 @@ export interface KafkaServer {
   restart(): Promise<void>
   /** What one of Kafka's own tools, by its class, prints. Rejects when it fails, with what it says. */
   tool(main: string, ...args: readonly string[]): Promise<string>
-  /** Ends it and removes its data. */
+  /** Starts one more broker of the same cluster. It ends with the others. */
+  addBroker(): Promise<AddedBroker>
+  /** Ends it, with the brokers that were added, and removes its data. */
   stop(): Promise<void>
+}
+
+/** A broker that was added to a running one. */
+export interface AddedBroker {
+  readonly id: number
+  /** Ends it as a crash would. */
+  kill(): Promise<void>
 }
 
 /** What a Kafka of the tests has beside a plain listener. */
@@ -68,9 +77,15 @@ export async function startKafka({ properties = {}, proxyPort, secure = false }:
         : []),
     ]
     const config = join(directory, 'server.properties')
+    // An id that starts with a dash would be taken for an option.
+    const cluster = randomBytes(16).toString('base64url').replace(/^-/, 'A')
+    const added: ServerProcess[] = []
     const security = secure ? securitySettings(directory) : {}
-    await writeFile(config, lines({ ...settings(directory, controller), ...listening(listeners, controller), ...security, ...properties }))
-    await format(lib, config)
+    await writeFile(
+      config,
+      lines({ ...settings(1, directory, controller), ...listening(listeners, controller), ...security, ...properties }),
+    )
+    await format(lib, config, cluster)
     let server = await run(lib, directory, config)
     return {
       address: `127.0.0.1:${port}`,
@@ -81,7 +96,16 @@ export async function startKafka({ properties = {}, proxyPort, secure = false }:
         server = await run(lib, directory, config)
       },
       tool: (main, ...args) => java(lib, main, args),
-      stop: () => server.stop().then(remove),
+      addBroker: async () => {
+        const id = added.length + 2
+        const broker = await addBroker(lib, { id, cluster, controller, folder: join(directory, `broker-${id}`) })
+        added.push(broker)
+        return { id, kill: () => broker.kill() }
+      },
+      stop: async () => {
+        await Promise.all([...added, server].map(one => one.stop()))
+        await remove()
+      },
     }
   } catch (cause) {
     await remove()
@@ -111,10 +135,27 @@ const run = (lib: string, directory: string, config: string): Promise<ServerProc
     readyWithin: 60_000,
   })
 
+interface BrokerFacts {
+  readonly id: number
+  readonly cluster: string
+  readonly controller: number
+  readonly folder: string
+}
+
+async function addBroker(lib: string, { id, cluster, controller, folder }: BrokerFacts): Promise<ServerProcess> {
+  await mkdir(folder)
+  const [port] = (await freePorts(1)) as [number]
+  const config = join(folder, 'server.properties')
+  const listener = { name: 'PLAINTEXT', protocol: 'PLAINTEXT', port, advertised: port }
+  const { listeners, ...rest } = listening([listener], controller)
+  const role = { 'process.roles': 'broker', listeners: listeners!.split(',')[0]! }
+  await writeFile(config, lines({ ...settings(id, folder, controller), ...rest, ...role }))
+  await format(lib, config, cluster)
+  return run(lib, folder, config)
+}
+
 /** Writes the cluster's id into the data directory, which a KRaft node needs before its first start. */
-async function format(lib: string, config: string): Promise<void> {
-  // An id that starts with a dash would be taken for an option.
-  const id = randomBytes(16).toString('base64url').replace(/^-/, 'A')
+async function format(lib: string, config: string, id: string): Promise<void> {
   const users = (['SCRAM-SHA-256', 'SCRAM-SHA-512'] as const).flatMap(mechanism => {
     const { username, password } = credentials[mechanism]
     return ['--add-scram', `${mechanism}=[name=${username},password=${password}]`]
@@ -136,9 +177,9 @@ const lines = (properties: Readonly<Record<string, string>>): string =>
     .join('')
 
 /** 127.0.0.1, not localhost, which Node resolves to ::1 first; few internal partitions, because each costs start-up time. */
-const settings = (directory: string, controller: number): Record<string, string> => ({
+const settings = (id: number, directory: string, controller: number): Record<string, string> => ({
   'process.roles': 'broker,controller',
-  'node.id': '1',
+  'node.id': String(id),
   'controller.quorum.voters': `1@127.0.0.1:${controller}`,
   'controller.listener.names': 'CONTROLLER',
   'log.dirs': join(directory, 'data'),

@@ -30,7 +30,8 @@ export class Walk {
   tags(): void {
     for (let left = this.varint(); left > 0; left--) {
       this.varint()
-      this.at += this.varint()
+      const length = this.varint()
+      this.at += length
     }
   }
   /** Null is empty. Each of its items ends with tags. */
