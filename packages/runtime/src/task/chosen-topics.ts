@@ -36,7 +36,11 @@ export class ChosenTopics implements Held {
     this.#waiting.set(topic, fresh)
     this.#lookUp(topic).then(
       () => this.#known(topic, fresh),
-      error => this.#fail(error),
+      error => {
+        this.#fail(error)
+        // Whoever waits for it learns that it is over.
+        this.#moved()
+      },
     )
   }
 

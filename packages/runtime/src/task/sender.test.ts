@@ -1,9 +1,9 @@
 import { embedded } from '@riacho/embedded'
 import { count, mapValues, rekey, repartition, type Stream, selectKey, text, to, topic, topology, toStream } from '@riacho/streams'
-import { partitionOf } from '@riacho/streams/engine'
+import { type Admin, type Broker, partitionOf } from '@riacho/streams/engine'
 import { describe, expect, it } from 'vitest'
 import { app } from '../app.ts'
-import { joined, read, take, write } from '../trial.fixture.ts'
+import { Gate, joined, read, take, write } from '../trial.fixture.ts'
 import { ChosenTopics } from './chosen-topics.ts'
 
 const source = topic('in', { key: text, value: text })
@@ -265,6 +265,49 @@ it('a chosen topic has the partitions that the broker says, and keeps the order 
     const numbers = rows.filter(row => row.key === key).map(row => Number(row.value))
     expect(numbers).toEqual([...numbers].sort((a, b) => a - b))
   }
+})
+
+it('no record of a chosen topic overtakes one that waits, though another task knows the topic already', async () => {
+  const broker = await laid(2)
+  await broker.admin.createTopics([{ name: 'chosen', partitions: 1 }])
+  const gates: Gate[] = []
+  const admin: Admin = {
+    createTopics: topics => broker.admin.createTopics(topics),
+    offsets: of => broker.admin.offsets(of),
+    committed: (group, of) => broker.admin.committed(group, of),
+    deleteRecords: before => broker.admin.deleteRecords(before),
+    partitions: async topics => {
+      if (topics[0] === 'chosen') await gates[gates.push(new Gate()) - 1]!.opened
+      return broker.admin.partitions(topics)
+    },
+  }
+  const slow: Broker = {
+    admin,
+    join: (group, on) => broker.join(group, on),
+    fetcher: options => broker.fetcher(options),
+    producer: options => broker.producer(options),
+    close: () => broker.close(),
+  }
+  const engine = await joined(topology('overtaking', source.pipe(to(() => 'chosen'))), { broker: slow })
+  for (const turn of [1, 2]) {
+    await write(broker, 'in', { key: 'a', value: `a${turn}`, partition: 0 }, { key: 'b', value: `b${turn}`, partition: 1 })
+    await take(engine)
+    gates[turn - 1]!.open()
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  await engine.commitDue(true)
+  const written = (await read(broker, 'chosen')).map(row => row.value)
+  expect([gates.length, ...['a', 'b'].map(key => written.filter(value => value?.startsWith(key)))]).toEqual([2, ['a1', 'a2'], ['b1', 'b2']])
+  await engine.close()
+})
+
+it('who waits for a topic that cannot be asked for waits no longer', async () => {
+  const topics = new ChosenTopics(
+    () => Promise.reject(new Error('away')),
+    () => {},
+  )
+  topics.wait('t', () => {})
+  await topics.progress()
 })
 
 it('stops feeding at waitingMax records whose topic is not known yet, and stops the task when it cannot be asked for', async () => {

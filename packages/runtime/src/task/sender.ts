@@ -50,6 +50,8 @@ export function openSender(spec: SinkSpec, context: SenderContext): Emit<StreamR
       if (record.key !== null || !context.dropNullKeys) send(record, lane)
     }
   }
+  /** Topics for which records wait: another task may know them sooner, and nothing overtakes. */
+  const awaited = new Set<string>()
   return record => {
     let topic: string
     try {
@@ -58,8 +60,15 @@ export function openSender(spec: SinkSpec, context: SenderContext): Emit<StreamR
       refuse('RIACHO_PROCESSING', `the function that chooses a topic failed: ${reasonOf(thrown)}`, thrown)
       return
     }
-    if (context.counts.has(topic)) send(record, laneOf(topic))
-    else context.wait(topic, () => send(record, laneOf(topic)))
+    if (context.counts.has(topic) && !awaited.has(topic)) {
+      send(record, laneOf(topic))
+      return
+    }
+    awaited.add(topic)
+    context.wait(topic, () => {
+      awaited.delete(topic)
+      send(record, laneOf(topic))
+    })
   }
 }
 
