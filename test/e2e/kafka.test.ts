@@ -7,6 +7,7 @@ import { recordTests } from '../../packages/testing/src/suites/broker-records.ts
 import { type KafkaServer, kafkaVersion, startKafka } from '../servers/kafka.ts'
 import { type KafkaProxy, startProxy } from '../servers/proxy.ts'
 import { applicationTests } from './kafka/application.ts'
+import { codecTests } from './kafka/codecs.ts'
 import { groupTests } from './kafka/groups.ts'
 import { leaderTests } from './kafka/leaders.ts'
 import { limitTests } from './kafka/limits.ts'
@@ -328,6 +329,13 @@ describe('an application', () =>
   applicationTests(
     () => server,
     () => broker,
+  ))
+
+describe('codecs', () =>
+  codecTests(
+    () => server,
+    () => broker,
+    newTopic,
   ))
 
 describe('lost answers', () =>

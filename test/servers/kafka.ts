@@ -30,6 +30,8 @@ export interface KafkaServer {
   restart(): Promise<void>
   /** What one of Kafka's own tools, by its class, prints. Rejects when it fails, with what it says. */
   tool(main: string, ...args: readonly string[]): Promise<string>
+  /** The same with something to read. */
+  feed(input: string, main: string, ...args: readonly string[]): Promise<string>
   /** Starts one more broker of the same cluster. It ends with the others. */
   addBroker(): Promise<AddedBroker>
   /** Ends it, with the brokers that were added, and removes its data. */
@@ -96,6 +98,7 @@ export async function startKafka({ properties = {}, proxyPort, secure = false }:
         server = await run(lib, directory, config)
       },
       tool: (main, ...args) => java(lib, main, args),
+      feed: (input, main, ...args) => java(lib, main, args, input),
       addBroker: async () => {
         const id = added.length + 2
         const broker = await addBroker(lib, { id, cluster, controller, folder: join(directory, `broker-${id}`) })
@@ -165,10 +168,11 @@ async function format(lib: string, config: string, id: string): Promise<void> {
 
 const toolLimitMs = 60_000
 
-async function java(lib: string, main: string, args: readonly string[]): Promise<string> {
-  const flags = ['-XX:TieredStopAtLevel=1', '-Dorg.slf4j.simpleLogger.defaultLogLevel=error', '-cp', `${lib}/*`]
-  const { stdout } = await promisify(execFile)('java', [...flags, main, ...args], { timeout: toolLimitMs, maxBuffer: 64 << 20 })
-  return stdout
+async function java(lib: string, main: string, args: readonly string[], input = ''): Promise<string> {
+  const flags = ['-XX:TieredStopAtLevel=1', '-Dfile.encoding=UTF-8', '-Dorg.slf4j.simpleLogger.defaultLogLevel=error', '-cp', `${lib}/*`]
+  const running = promisify(execFile)('java', [...flags, main, ...args], { timeout: toolLimitMs, maxBuffer: 64 << 20 })
+  running.child.stdin?.end(input)
+  return (await running).stdout
 }
 
 const lines = (properties: Readonly<Record<string, string>>): string =>

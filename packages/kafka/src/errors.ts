@@ -35,13 +35,17 @@ export class KafkaError extends BrokerError {
 interface LibraryError {
   readonly message?: string
   readonly apiId?: string
+  /** What the broker says itself. */
+  readonly serverErrorMessage?: string | null
   readonly errors?: readonly LibraryError[]
 }
 
 /** Flattens anything that a request threw. */
 export function failureOf(thrown: unknown): BrokerError {
   if (thrown instanceof BrokerError) return thrown
-  const answers = answered(thrown as LibraryError).map(each => new KafkaError(each.apiId!, each.message ?? '', { cause: thrown }))
+  const answers = answered(thrown as LibraryError).map(
+    each => new KafkaError(each.apiId!, each.serverErrorMessage ?? each.message ?? '', { cause: thrown }),
+  )
   // An answer may list several partitions: the one that cannot be tried again decides.
   const answer = answers.find(each => !each.retriable) ?? answers[0]
   return answer ?? new KafkaError('UNKNOWN_SERVER_ERROR', String((thrown as LibraryError).message ?? thrown), { cause: thrown })
