@@ -41,7 +41,7 @@ export class Decoder {
     this.#label = label
     this.#facts = facts
     this.#report = report
-    this.#latest = facts.maxFutureSkew === undefined ? Number.POSITIVE_INFINITY : -1
+    this.#latest = facts.maxFutureSkew === undefined ? Number.MAX_SAFE_INTEGER : -1
   }
 
   /** Decodes the cursor's record. Returns false when it was dropped; throws when it stops the task. */
@@ -100,7 +100,9 @@ export class Decoder {
         { cause: thrown, place: this.#place() },
       )
     }
-    const wrong = timestamp >= 0 ? (this.#isAhead(timestamp) ? 'future-timestamp' : undefined) : 'invalid-timestamp'
+    // Beyond that windows could not step on: adding to such a number changes nothing.
+    const exact = Number.isSafeInteger(timestamp) && timestamp >= 0
+    const wrong = exact ? (this.#isAhead(timestamp) ? 'future-timestamp' : undefined) : 'invalid-timestamp'
     if (wrong !== undefined && facts.invalidTimestamp !== 'keep') {
       if (facts.invalidTimestamp === 'skip') {
         this.#report.drop(wrong)

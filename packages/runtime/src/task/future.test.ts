@@ -1,9 +1,10 @@
 import { embedded } from '@riacho/embedded'
-import { source, table, text, to, topic, topology, toStream } from '@riacho/streams'
-import type { Topology } from '@riacho/streams/engine'
+import { count, source, table, text, to, topic, topology, toStream, tumbling } from '@riacho/streams'
+import type { RecordCursor, SourceFacts, Topology } from '@riacho/streams/engine'
 import { FakeClock } from '@riacho/testing'
 import { describe, expect, it } from 'vitest'
 import { joined, read, type Sent, take, write } from '../trial.fixture.ts'
+import { Decoder } from './decoder.ts'
 
 const texts = { key: text, value: text }
 const passing = (options: object): Topology => topology('future', topic('in', { ...texts, ...options }).pipe(to('out')))
@@ -27,6 +28,29 @@ async function passed(options: object, ...records: readonly Sent[]) {
 }
 
 const at = (time: number, value = 'v'): Sent => ({ key: 'k', value, at: time })
+
+describe('a time that is no whole number of milliseconds, or not exact', () => {
+  const windows = count<string, string>('windows', { window: tumbling(10, { grace: 0 }) })
+
+  it.each([0.5, -1, 1e300, Number.POSITIVE_INFINITY, Number.NaN, 2 ** 53])(
+    '%d is dropped and counted when a source reads it',
+    async time => {
+      const plan = topology('inexact', topic('in', { ...texts, timestamp: () => time }).pipe(windows, toStream(), to('out')))
+      const { broker, engine } = await laid(plan)
+      await write(broker, 'in', at(5))
+      await take(engine)
+      expect([engine.counters.dropped, engine.tasks[0]!.streamTime]).toEqual([{ 'invalid-timestamp': 1 }, -1])
+      await engine.close()
+    },
+  )
+
+  it('stops the task when Kafka holds it: nanoseconds are no milliseconds', () => {
+    const plain = { drop: () => {}, deadLetter: () => {}, now: () => 0, position: () => null }
+    const facts = { topics: ['in'], ...texts, invalidTimestamp: 'fail', onError: 'fail', nulls: 'keep' } as unknown as SourceFacts
+    const cursor = { keyStart: -1, valueStart: -1, timestamp: 1_700_000_000_000_000_000, offset: 3 } as RecordCursor
+    expect(() => new Decoder('in', facts, plain, false, false).take(cursor)).toThrow(/RIACHO_TIMESTAMP.*1700000000000000000/)
+  })
+})
 
 describe('a record from the far future', () => {
   it('passes without a limit', async () => {

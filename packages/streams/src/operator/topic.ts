@@ -13,7 +13,10 @@ export interface TopicOptions<K, V> extends Serdes<K, V> {
    * the partition, -1 before the first record.
    */
   readonly timestamp?: (value: V, record: StreamRecord<K, V>, partitionTime: number) => number
-  /** What an invalid (negative) time does: stop, drop and count, or take the partition's time. Default: one that Kafka holds stops, one that `timestamp` answers is dropped. */
+  /**
+   * What an invalid time does, one that is no whole number from 0 to 2^53-1: stop, drop and count, or take the partition's time. Default: one that Kafka holds stops, one
+   * that `timestamp` answers is dropped.
+   */
   readonly invalidTimestamp?: 'fail' | 'skip' | 'partitionTime'
   /** Most milliseconds by which a record's time may be ahead of the wall clock; beyond, it is invalid. One such record would close all windows. Default: no limit. */
   readonly maxFutureSkew?: number
