@@ -266,3 +266,35 @@ it('a lookup that must find a row stops the application with the place of its re
     place: { node: 'lookup', topic: 'in', partition: 1, offset: 0 },
   })
 })
+
+it.each(['at its start', 'while it runs'])(
+  'an application that a bad record of a global table stops %s gives back all that it was lent',
+  async when => {
+    const broker = await embedded({ poisonLoans: true })
+    await broker.admin.createTopics(['in', 'out', 'whole'].map(name => ({ name, partitions: 3 })))
+    const bad = [0, 1, 2].map(partition => ({ key: 'k', value: partition === 0 ? '{' : '1', partition }))
+    const running = app(
+      topology(
+        'bad',
+        source.pipe(
+          leftLookup(
+            globalTable('whole', { key: text, value: json<number>() }),
+            value => value,
+            value => value,
+          ),
+          out,
+        ),
+      ),
+      { broker },
+    )
+    if (when === 'at its start') await write(broker, 'whole', ...bad)
+    const started = running.start()
+    if (when !== 'at its start') {
+      await started
+      await Promise.all([write(broker, 'whole', ...bad), write(broker, 'in', ...asked('a', 'b'))])
+    }
+    await expect(when === 'at its start' ? started : running.done).rejects.toMatchObject({ code: 'RIACHO_DECODE' })
+    await until('it has closed', () => running.state === 'ERROR')
+    expect(broker.loans).toBe(0)
+  },
+)

@@ -107,9 +107,15 @@ export class GlobalTables {
   /** Returns whether anything was read. */
   async #read(maxWait: number): Promise<boolean> {
     const slices = await this.#fetcher.poll(maxWait)
-    for (const batches of slices) {
-      const reading = this.#readings.get(nameOf(batches))!
-      reading.position = reading.copy.apply(batches)
+    let applied = 0
+    try {
+      for (const batches of slices) {
+        const reading = this.#readings.get(nameOf(batches))!
+        applied++
+        reading.position = reading.copy.apply(batches)
+      }
+    } finally {
+      for (const batches of slices.slice(applied)) batches.release()
     }
     return slices.length > 0
   }

@@ -137,15 +137,15 @@ export class Engine {
     await this.#countStarts()
     for (const { readers } of this.#open.values()) for (const reader of readers) reader.fill()
     this.#pauseOrResume()
-    const [slices] = await Promise.all([this.#fetcher.poll(maxWait), this.#globals?.follow()])
-    for (const batches of slices) {
-      const input = this.#inputOf(batches)
-      if (input === undefined) {
-        batches.release()
-        continue
+    // What has come is queued though a global table fails: a closing task gives it back.
+    const fetched = this.#fetcher.poll(maxWait).then(slices => {
+      for (const batches of slices) {
+        const input = this.#inputOf(batches)
+        if (input === undefined) batches.release()
+        else input.add(batches)
       }
-      input.add(batches)
-    }
+    })
+    for (const done of await Promise.allSettled([fetched, this.#globals?.follow()])) if (done.status === 'rejected') throw done.reason
     this.#pauseOrResume()
   }
 

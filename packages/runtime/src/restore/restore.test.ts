@@ -231,3 +231,14 @@ it('a store that a processor asks for only when a record comes is restored befor
   }
   expect(kept).toEqual([undefined, '0', '1', '2'])
 })
+
+it('a record that cannot be restored stops the start with its place, and its slice goes back', async () => {
+  const broker = await embedded({ poisonLoans: true })
+  await broker.admin.createTopics(['in', 'out'].map(name => ({ name, partitions: 1 })))
+  const first = await joined(kinds.window!, { broker })
+  await first.close()
+  await write(broker, 'wi-state-changelog', { key: `a${'\0'.repeat(12)}`, value: 'no number' })
+  const place = { topic: 'wi-state-changelog', partition: 0, offset: 0 }
+  await expect(joined(kinds.window!, { broker })).rejects.toMatchObject({ code: 'RIACHO_DECODE', place })
+  expect(broker.loans).toBe(0)
+})

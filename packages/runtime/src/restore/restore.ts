@@ -6,6 +6,7 @@ import {
   noHeaders,
   type RecordCursor,
   RiachoError,
+  reasonOf,
   type Store,
   type TopicPartition,
   type Topology,
@@ -63,10 +64,12 @@ async function reread(
   const decoder = new Decoder(label, source!, quiet, false, false)
   const each: Each = cursor => {
     if (!decoder.take(cursor)) return
-    const { timestamp } = decoder.record!
+    const { value, timestamp } = decoder.record!
     decoder.taken(timestamp)
     const key = keyIn(cursor)
-    if (key !== null) store.restore(key, valueIn(cursor), timestamp, cursor.hasHeaders ? cursor.headers() : noHeaders)
+    // A JSON null has bytes, and is no row.
+    if (key !== null)
+      store.restore(key, value === null ? null : valueIn(cursor), timestamp, cursor.hasHeaders ? cursor.headers() : noHeaders)
   }
   return walk(settings.broker, { topic: topic!, partition: task.partition }, settings, each, offset)
 }
@@ -111,15 +114,17 @@ async function walk(
   try {
     while (position < end) {
       for (const batches of await fetcher.poll(100)) {
-        const cursor = batches.cursor()
-        while (cursor.next()) {
-          if (cursor.offset >= end) break
-          each(cursor)
-          count++
+        try {
+          const cursor = batches.cursor()
+          while (cursor.next() && cursor.offset < end) {
+            show(cursor, each, at)
+            count++
+          }
+          if (cursor.position > position) progress = settings.clock.now()
+          position = cursor.position
+        } finally {
+          batches.release()
         }
-        if (cursor.position > position) progress = settings.clock.now()
-        position = cursor.position
-        batches.release()
       }
       if (settings.clock.now() - progress > settings.limits.restoreStallMs) {
         throw new RiachoError(
@@ -133,4 +138,18 @@ async function walk(
     fetcher.close()
   }
   return count
+}
+
+/** Shows a record. What it is refused with says which record it was. */
+function show(cursor: RecordCursor, each: Each, { topic, partition }: TopicPartition): void {
+  try {
+    each(cursor)
+  } catch (thrown) {
+    const { offset } = cursor
+    const message = `the record at offset ${offset} of ${topic}-${partition} cannot be restored: ${reasonOf(thrown)}`
+    throw new RiachoError(thrown instanceof RiachoError ? thrown.code : 'RIACHO_DECODE', message, {
+      cause: thrown,
+      place: { topic, partition, offset },
+    })
+  }
 }

@@ -1,5 +1,18 @@
 import { embedded } from '@riacho/embedded'
-import { join, type KeyValueStore, keyValueStore, optimize, process, table, text, to, topic, topology, toStream } from '@riacho/streams'
+import {
+  join,
+  json,
+  type KeyValueStore,
+  keyValueStore,
+  optimize,
+  process,
+  table,
+  text,
+  to,
+  topic,
+  topology,
+  toStream,
+} from '@riacho/streams'
 import type { Broker, Topology } from '@riacho/streams/engine'
 import { describe, expect, it } from 'vitest'
 import type { Engine } from '../loop/engine.ts'
@@ -48,6 +61,19 @@ describe('a table whose topic is its changelog', () => {
       6,
     ])
     expect((await broker.admin.partitions(['reading-kept-changelog'])).size).toBe(0)
+    await after.close()
+  })
+
+  it('has no row for a JSON null, before a restart and after', async () => {
+    const broker = await laid()
+    const after = await restarted(
+      reading({ value: json() }),
+      broker,
+      { key: 'a', value: '1' },
+      { key: 'b', value: '2' },
+      { key: 'a', value: 'null' },
+    )
+    expect([await values(broker, 'out'), rowsOf(after)]).toEqual([['1', '2', null], [['b', 2, 0]]])
     await after.close()
   })
 
