@@ -2,6 +2,7 @@ import { type CommittedOffset, encodeCommitMetadata, internal, type Membership, 
 import type { Settings } from '../options.ts'
 import type { ConnectorReader } from '../task/connector.ts'
 import { startsMark } from '../task/crash-guard.ts'
+import { stopOf } from '../task/stop.ts'
 import { type EngineTask, streamTimeKey } from '../task/task.ts'
 
 /** What a commit needs beside its task. */
@@ -89,7 +90,11 @@ function flushStores(task: EngineTask): boolean {
   for (const { name } of task.part.stores) {
     const store = task.stores.get(name)!
     if ((store.pending ?? 0) === 0) continue
-    store.flush!()
+    try {
+      store.flush!()
+    } catch (error) {
+      throw stopOf(error, `${task.id}, writing what '${name}' held back,`, null)
+    }
     flushed = true
   }
   return flushed

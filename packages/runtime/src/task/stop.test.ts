@@ -1,5 +1,5 @@
 import { embedded } from '@riacho/embedded'
-import { aggregate, count, type OnError, RiachoError, rekey, text, to, topic, topology, toStream } from '@riacho/streams'
+import { aggregate, count, type OnError, RiachoError, rekey, suppress, table, text, to, topic, topology, toStream } from '@riacho/streams'
 import { BrokerError, readDeadLetter, type Topology } from '@riacho/streams/engine'
 import { describe, expect, it } from 'vitest'
 import { app } from '../app.ts'
@@ -159,4 +159,19 @@ describe('stopOf', () => {
       cause,
     })
   })
+})
+
+it('a row that its serde refuses at the commit says whose it is', async () => {
+  const slow = table('in', { key: text, value: text }).pipe(
+    suppress('slow', { until: 'timeLimit', limit: 10, value: refusing }),
+    toStream(),
+    to('out'),
+  )
+  const engine = await joined(topology('held', slow), { broker: await laid({ key: 'k', value: 'bad' }) })
+  await take(engine)
+  await expect(engine.commitDue(true)).rejects.toMatchObject({
+    code: 'RIACHO_PROCESSING',
+    message: "RIACHO_PROCESSING: task 0_0, writing what 'slow-store' held back, failed: bad is bad",
+  })
+  await engine.close()
 })
