@@ -1,25 +1,39 @@
-import type { Broker, Membership, Producer, TopicPartition } from '@riacho/streams/engine'
+import { kafka } from '@riacho/kafka'
+import type { Broker, Producer, TopicPartition } from '@riacho/streams/engine'
 import { brokerSuite } from '@riacho/testing/suites'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { groupTests as memberTests } from '../../packages/testing/src/suites/broker-groups.ts'
+import { recordTests } from '../../packages/testing/src/suites/broker-records.ts'
 import { type KafkaServer, kafkaVersion, startKafka } from '../servers/kafka.ts'
-import { KafkaBroker } from './kafka/broker.ts'
-import { joined } from './kafka/member.ts'
+import { type KafkaProxy, startProxy } from '../servers/proxy.ts'
+import { applicationTests } from './kafka/application.ts'
+import { codecTests } from './kafka/codecs.ts'
+import { groupTests } from './kafka/groups.ts'
+import { leaderTests } from './kafka/leaders.ts'
+import { limitTests } from './kafka/limits.ts'
+import { lostAnswerTests } from './kafka/lost-answers.ts'
 import { readAll, readOn, rejection, taken, verdict } from './kafka/reading.ts'
+import { securityTests } from './kafka/security.ts'
 
 // The suites wait up to 20 seconds for what must happen, and then say what did not.
 vi.setConfig({ testTimeout: 30_000 })
 
 let server: KafkaServer
+let proxy: KafkaProxy
 let broker: Broker
 
 beforeAll(async () => {
   // A transaction that times out is aborted within half a second, not within ten.
-  server = await startKafka({ 'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500' })
-  broker = new KafkaBroker(server.address)
+  proxy = await startProxy()
+  const properties = { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500' }
+  server = await startKafka({ properties, proxyPort: proxy.port, secure: true })
+  proxy.target = server.behindProxy
+  broker = await kafka({ brokers: [server.address], poisonLoans: true })
 }, 180_000)
 
 afterAll(async () => {
   await broker?.close()
+  await proxy?.stop()
   await server?.stop()
 })
 
@@ -309,83 +323,59 @@ describe('transactions', () => {
   })
 })
 
-describe('groups', () => {
-  it('move only what must move, after its owner committed', async () => {
-    const topic = await newTopic(4)
-    const first = await joined(broker, 'moves', topic, async (self, partitions) => {
-      await new Promise(resolve => setTimeout(resolve, 200))
-      await self.commit(partitions.map(each => ({ ...each, offset: 7, metadata: 'mine' })))
-      first.log.push('committed')
-    })
-    await first.until(4)
-    const second = await joined(broker, 'moves', topic)
-    // Which half it gets depends on how their ids sort.
-    const moved = await second.until(2)
-    const kept = await first.until(2)
-    expect(first.log).toEqual(['assigned 0,1,2,3', `revoked ${moved}`, 'committed'])
-    // What moves is given up first: until then there is nothing for the newcomer.
-    expect(second.log).toEqual(['assigned ', `assigned ${moved}`])
-    expect(await broker.admin.committed('moves', [at(topic, kept[0]), at(topic, moved[1])])).toEqual([
-      { topic, partition: moved[1], offset: 7, metadata: 'mine' },
-    ])
-    await first.self.leave()
-    await second.until(4)
-    expect(second.log).toEqual(['assigned ', `assigned ${moved}`, `assigned ${kept}`])
-    expect(await rejection(first.self.commit([{ ...at(topic), offset: 1 }]))).toBeInstanceOf(Error)
-    await second.self.leave()
-  })
+describe('limits', () => limitTests({ requestsMax: 5, requestBytesMax: 8 << 20, framesMax: 8 }, () => broker, newTopic))
 
-  it('put offsets into a transaction by generation', async () => {
-    const topic = await newTopic(2)
-    const { self, until } = await joined(broker, 'kip-447', topic)
-    await until(2)
-    const producer = await broker.producer({ transactionalId: 'kip-447' })
-    const offsets = [0, 1].map(partition => ({ topic, partition, offset: 10 + partition, metadata: `m${partition}` }))
-    await producer.sendOffsets(self, offsets)
-    // Waits for the open transaction, and sees how it ends.
-    const stable = broker.admin.committed('kip-447', [at(topic), at(topic, 1)])
-    await producer.commit()
-    expect(await stable).toEqual(offsets)
+describe('an application', () =>
+  applicationTests(
+    () => server,
+    () => broker,
+  ))
 
-    const stale = (change: Partial<Membership>): Membership => ({
-      ...self,
-      group: self.group,
-      memberId: self.memberId,
-      generation: self.generation,
-      ...change,
-    })
-    const later = [{ topic, partition: 0, offset: 99 }]
-    for (const [change, code] of [
-      [{ generation: self.generation - 1 }, 'ILLEGAL_GENERATION'],
-      [{ memberId: 'somebody' }, 'UNKNOWN_MEMBER_ID'],
-    ] as const) {
-      send(producer, at(topic), 'with it')
-      expect(verdict(await rejection(producer.sendOffsets(stale(change), later)))).toEqual({
-        code,
-        retriable: false,
-        fenced: true,
-        abortable: true,
-      })
-      await producer.abort()
-    }
-    await producer.sendOffsets(self, later)
-    await producer.abort()
-    expect(await broker.admin.committed('kip-447', [at(topic)])).toEqual([offsets[0]])
-    await producer.close()
-    await self.leave()
-  })
-})
+describe('codecs', () =>
+  codecTests(
+    () => server,
+    () => broker,
+    newTopic,
+  ))
+
+describe('lost answers', () =>
+  lostAnswerTests(
+    () => broker,
+    () => proxy,
+    newTopic,
+  ))
+
+describe('security', () => securityTests(() => server, newTopic))
+
+describe('groups', () => groupTests(() => broker, newTopic))
 
 brokerSuite(
   {
     name: `Kafka ${kafkaVersion}`,
-    open: async () => new KafkaBroker(server.address),
+    open: () => kafka({ brokers: [server.address], poisonLoans: true }),
     reopen: async open => {
       await open.close()
       await server.kill()
       await server.restart()
-      return new KafkaBroker(server.address)
+      return kafka({ brokers: [server.address], poisonLoans: true })
     },
   },
   { describe, it, expect },
 )
+
+const others = { ...recordTests, ...memberTests }
+brokerSuite(
+  {
+    name: `Kafka ${kafkaVersion}, with transactions of version 1`,
+    open: () => kafka({ brokers: [server.address], poisonLoans: true, transactionVersion: 1 }),
+    skip: Object.keys(others).map(test => ({ test, reason: 'it has no transaction' })),
+  },
+  { describe, it, expect },
+)
+
+// Last: from then on the cluster has a broker that is dead.
+describe('leaders', () =>
+  leaderTests(
+    () => server,
+    () => broker,
+  ))

@@ -15,19 +15,19 @@ export interface BrokerChoice {
 }
 
 /** The client of a real cluster is a package of its own, installed by those who need it. */
-const kafkaPackage = '@riacho/kafka'
+const loadClient = () => import('@riacho/kafka')
 
-/** Opens a broker. Rejects with `RIACHO_NO_KAFKA`, or with the broker's error. */
-export async function openBroker({ bootstrapServers, directory, readOnly = false }: BrokerChoice): Promise<Broker> {
+/** Opens a broker. Rejects with `RIACHO_NO_KAFKA`, or with the broker's error. `load` brings the client of a cluster. */
+export async function openBroker(
+  { bootstrapServers, directory, readOnly = false }: BrokerChoice,
+  load: () => Promise<Pick<Awaited<ReturnType<typeof loadClient>>, 'kafka'>> = loadClient,
+): Promise<Broker> {
   if (bootstrapServers === undefined) return embedded({ directory, readOnly })
-  let client: { readonly kafka: (options: { readonly bootstrapServers: string }) => Promise<Broker> }
-  try {
-    client = await import(kafkaPackage)
-  } catch (thrown) {
-    const message = `${bootstrapServers} needs the Kafka client: install ${kafkaPackage}, or leave -b out to use the embedded broker`
+  const { kafka } = await load().catch((thrown: unknown) => {
+    const message = `${bootstrapServers} needs the Kafka client: install @riacho/kafka, or leave -b out to use the embedded broker`
     throw failure('RIACHO_NO_KAFKA', message, thrown)
-  }
-  return client.kafka({ bootstrapServers })
+  })
+  return kafka({ bootstrapServers })
 }
 
 /** The folder that was named, or the only one below `.riacho`. Throws `RIACHO_DATA_DIRECTORY`. */

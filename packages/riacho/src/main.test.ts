@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openBroker } from './broker.ts'
 
 const main = fileURLToPath(new URL('main.ts', import.meta.url))
 const entry = fileURLToPath(new URL('entry.fixture.ts', import.meta.url))
@@ -92,12 +93,16 @@ describe('riacho', () => {
     expect(error.trim().split('\n')).toHaveLength(1)
   })
 
-  it('refuses a setting, and a cluster without its client', async () => {
+  it('refuses a setting, a cluster that is not there, and one without its client', async () => {
     expect(await riacho('run', entry, '--commit-interval-ms', 'soon')).toMatchObject({
       code: 1,
       error: expect.stringContaining('RIACHO_SETTING'),
     })
-    expect(await riacho('run', entry, '-b', 'localhost:9092')).toMatchObject({ code: 1, error: expect.stringContaining('RIACHO_NO_KAFKA') })
+    const nobody = await riacho('run', entry, '-b', '127.0.0.1:1')
+    expect(nobody).toMatchObject({ code: 1, error: expect.stringMatching(/^RIACHO_BROKER_NETWORK_EXCEPTION: .*127\.0\.0\.1:1/) })
+    expect(nobody.error.trim().split('\n')).toHaveLength(1)
+    const missing = () => Promise.reject(new Error('not installed'))
+    await expect(openBroker({ bootstrapServers: 'a:1', directory: '' }, missing)).rejects.toMatchObject({ code: 'RIACHO_NO_KAFKA' })
   })
 
   it('describes a plan in three formats', async () => {

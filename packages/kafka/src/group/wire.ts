@@ -1,5 +1,5 @@
 import type { TopicPartition } from '@riacho/streams/engine'
-import { byTopic } from './topics.ts'
+import { byTopic } from '../metadata/partitions.ts'
 
 /** What a member tells the group about itself. */
 export interface Subscription {

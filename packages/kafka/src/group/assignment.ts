@@ -1,4 +1,5 @@
 import type { GroupOptions, TopicPartition } from '@riacho/streams/engine'
+import { keyOf } from '../metadata/partitions.ts'
 
 type Assign = NonNullable<GroupOptions['assign']>
 
@@ -35,5 +36,3 @@ export function without(all: readonly TopicPartition[], others: readonly TopicPa
   const known = new Set(others.map(keyOf))
   return all.filter(at => !known.has(keyOf(at)))
 }
-
-const keyOf = (at: TopicPartition): string => `${at.topic}/${at.partition}`

@@ -1,0 +1,87 @@
+import type {
+  Admin,
+  Broker,
+  Fetcher,
+  FetchOptions,
+  GroupCallbacks,
+  GroupOptions,
+  Membership,
+  Producer,
+  ProducerOptions,
+} from '@riacho/streams/engine'
+import { KafkaAdmin } from './admin.ts'
+import { KafkaFetcher } from './fetcher/fetcher.ts'
+import { KafkaMembership } from './group/membership.ts'
+import { Cluster } from './metadata/cluster.ts'
+import type { KafkaSettings } from './options.ts'
+import { KafkaProducer } from './producer/producer.ts'
+import { Links } from './transport/links.ts'
+
+/** The Broker contract on a Kafka cluster. */
+export class KafkaBroker implements Broker {
+  readonly admin: Admin
+  /** Below Kafka's default of `max.message.bytes`, which counts what a batch adds. */
+  readonly recordBytesMax = (1 << 20) - 512
+  readonly #settings: KafkaSettings
+  readonly #cluster: Cluster
+  readonly #links = new Set<Links>()
+  readonly #fetchers = new Set<Fetcher>()
+  readonly #members = new Set<KafkaMembership>()
+
+  constructor(settings: KafkaSettings) {
+    this.#settings = settings
+    this.#cluster = new Cluster(settings.bootstrap, settings.link)
+    this.admin = new KafkaAdmin(this.#cluster, this.#link())
+  }
+
+  /** Resolves when a broker answers. One try: what is wrong with the address shows at once. */
+  reach(): Promise<void> {
+    return this.#cluster.reach()
+  }
+
+  async join(group: GroupOptions, on: GroupCallbacks): Promise<Membership> {
+    const { link, member: options } = this.#settings
+    // A join is answered when all have joined, or when those that did not are given up.
+    const joining = this.#link(options.rebalanceTimeoutMs + link.requestTimeoutMs)
+    const talking = this.#link()
+    const closed = (member: Membership) => {
+      this.#members.delete(member as KafkaMembership)
+      for (const links of [joining, talking]) this.#links.delete(links)
+    }
+    const member = await KafkaMembership.join({ cluster: this.#cluster, joining, talking, options, closed }, group, on)
+    this.#members.add(member)
+    return member
+  }
+
+  fetcher(options: FetchOptions): Fetcher {
+    const lanes = [this.#link(), this.#link()]
+    const closed = (one: Fetcher) => {
+      this.#fetchers.delete(one)
+      for (const links of lanes) this.#links.delete(links)
+    }
+    const { poisonLoans, link } = this.#settings
+    const fetcher = new KafkaFetcher({ cluster: this.#cluster, lanes, retryForMs: link.retryForMs, poisonLoans, closed }, options)
+    this.#fetchers.add(fetcher)
+    return fetcher
+  }
+
+  producer(options: ProducerOptions): Promise<Producer> {
+    const links = this.#link()
+    const { codec, link, transactionVersion } = this.#settings
+    const closed = () => void this.#links.delete(links)
+    return KafkaProducer.open({ cluster: this.#cluster, links, retryForMs: link.retryForMs, codec, transactionVersion, closed }, options)
+  }
+
+  async close(): Promise<void> {
+    for (const member of [...this.#members]) member.hangUp()
+    for (const fetcher of [...this.#fetchers]) fetcher.close()
+    for (const links of this.#links) links.close()
+    this.#cluster.close()
+  }
+
+  #link(requestTimeoutMs = this.#settings.link.requestTimeoutMs): Links {
+    const links = new Links(this.#cluster, { ...this.#settings.link, requestTimeoutMs })
+    this.#links.add(links)
+    return links
+  }
+}

@@ -1,0 +1,65 @@
+import { protocolErrors, protocolErrorsCodesById } from '@platformatic/kafka'
+import { BrokerError, type TopicPartition } from '@riacho/streams/engine'
+
+/** A newer producer, or a newer member, has taken over. */
+const fencing = new Set(['PRODUCER_FENCED', 'INVALID_PRODUCER_ID_MAPPING', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'FENCED_INSTANCE_ID'])
+
+/** Of these it is the member that is gone, not the producer. */
+const rejoining = new Set(['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'FENCED_INSTANCE_ID'])
+
+/** Worth another try, beyond those that the protocol marks so. */
+const passing = new Set(['CONCURRENT_TRANSACTIONS', 'REBALANCE_IN_PROGRESS', 'BROKER_NOT_AVAILABLE', 'TRANSACTION_COORDINATOR_FENCED'])
+
+/** Nothing helps before somebody changes the configuration, here or there. */
+const hopeless =
+  /_AUTHORIZATION_FAILED$|^SASL_|^(?:UNSUPPORTED_VERSION|UNSUPPORTED_SASL_MECHANISM|INCONSISTENT_GROUP_PROTOCOL|INVALID_SESSION_TIMEOUT|INVALID_TRANSACTION_TIMEOUT|POLICY_VIOLATION|CONFIGURATION)$/
+
+/** A failure of the cluster or of the way to it. `code` is Kafka's name of the error; NETWORK_EXCEPTION and REQUEST_TIMED_OUT for failures of the way. */
+export class KafkaError extends BrokerError {
+  /** The member is known no more: it must join its group again. */
+  readonly rejoin: boolean
+
+  constructor(code: string, message: string, about: { at?: TopicPartition | undefined; cause?: unknown; retriable?: boolean } = {}) {
+    super(code, `${code}: ${message}`, {
+      retriable: about.retriable ?? (passing.has(code) || protocolErrors[code]?.canRetry === true),
+      fenced: fencing.has(code),
+      fatal: hopeless.test(code),
+      at: about.at,
+      cause: about.cause,
+    })
+    this.rejoin = rejoining.has(code)
+  }
+}
+
+/** What the library throws, as far as it is looked at here: errors nest up to three levels deep. */
+interface LibraryError {
+  readonly message?: string
+  readonly apiId?: string
+  /** What the broker says itself. */
+  readonly serverErrorMessage?: string | null
+  readonly errors?: readonly LibraryError[]
+}
+
+/** Flattens anything that a request threw. */
+export function failureOf(thrown: unknown): BrokerError {
+  if (thrown instanceof BrokerError) return thrown
+  const answers = answered(thrown as LibraryError).map(
+    each => new KafkaError(each.apiId!, each.serverErrorMessage ?? each.message ?? '', { cause: thrown }),
+  )
+  // An answer may list several partitions: the one that cannot be tried again decides.
+  const answer = answers.find(each => !each.retriable) ?? answers[0]
+  return answer ?? new KafkaError('UNKNOWN_SERVER_ERROR', String((thrown as LibraryError).message ?? thrown), { cause: thrown })
+}
+
+/** The error that an answer gives by Kafka's number, for one partition if one is given. */
+export function failureAt(errorCode: number, of?: TopicPartition): BrokerError {
+  const code = protocolErrorsCodesById[errorCode] ?? 'UNKNOWN_SERVER_ERROR'
+  const at = of === undefined ? undefined : { topic: of.topic, partition: of.partition }
+  const place = at === undefined ? '' : ` (${at.topic}, partition ${at.partition})`
+  return new KafkaError(code, `${protocolErrors[code]!.message}${place}`, { at })
+}
+
+/** The library throws an answer in which one partition failed: what it says of the others is here. */
+export const answerIn = (failure: BrokerError): unknown => (failure.cause as { response?: unknown } | undefined)?.response
+
+const answered = (error: LibraryError): LibraryError[] => (error.apiId !== undefined ? [error] : (error.errors ?? []).flatMap(answered))

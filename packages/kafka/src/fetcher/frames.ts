@@ -1,0 +1,59 @@
+const smallestFrameBytes = 64 << 10
+/** A frame that is more than so many times too large is not used: a small answer would hold up a large one. */
+const looseness = 4
+
+/** Memory into which one answer of a broker is read, shared by the slices in it. */
+export class Frame {
+  /** As many bytes as were asked for. */
+  readonly bytes: Buffer
+  readonly #whole: Buffer
+  readonly #home: Frames
+  #holders = 1
+
+  constructor(home: Frames, whole: Buffer, length: number) {
+    this.#home = home
+    this.#whole = whole
+    this.bytes = whole.subarray(0, length)
+  }
+
+  /** One holder more; each of them releases it. */
+  hold(): void {
+    this.#holders++
+  }
+
+  release(): void {
+    if (--this.#holders === 0) this.#home.give(this.#whole)
+  }
+}
+
+/** Frames that are used again when their last slice is given back. */
+export class Frames {
+  /** Frames in use. */
+  lent = 0
+  readonly #freeBytesMax: number
+  #free: Buffer[] = []
+  #freeBytes = 0
+
+  /** `freeBytesMax`: most bytes kept for later. */
+  constructor(freeBytesMax = 64 << 20) {
+    this.#freeBytesMax = freeBytesMax
+  }
+
+  /** A frame with one holder. What is in it is left from its last use. */
+  take(bytes: number): Frame {
+    this.lent++
+    const at = this.#free.findIndex(({ length }) => length >= bytes && (length <= smallestFrameBytes || length <= bytes * looseness))
+    if (at < 0) return new Frame(this, Buffer.allocUnsafeSlow(Math.max(smallestFrameBytes, 2 ** Math.ceil(Math.log2(bytes + 1)))), bytes)
+    const whole = this.#free.splice(at, 1)[0]!
+    this.#freeBytes -= whole.length
+    return new Frame(this, whole, bytes)
+  }
+
+  /** Takes back the memory of a frame that nobody holds. */
+  give(whole: Buffer): void {
+    this.lent--
+    if (this.#freeBytes + whole.length > this.#freeBytesMax) return
+    this.#freeBytes += whole.length
+    this.#free.push(whole)
+  }
+}

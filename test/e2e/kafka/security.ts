@@ -1,0 +1,63 @@
+import { type KafkaOptions, kafka } from '@riacho/kafka'
+import { expect, it } from 'vitest'
+import type { KafkaServer } from '../../servers/kafka.ts'
+import { credentials } from '../../servers/security.ts'
+import { readAll, rejection } from './reading.ts'
+
+const encoded = (of: object): string => Buffer.from(JSON.stringify(of)).toString('base64url')
+/** A token that nobody signed. */
+const tokenOf = (lifetime: number): string => {
+  const now = Math.floor(Date.now() / 1000)
+  return `${encoded({ alg: 'none' })}.${encoded({ sub: 'davi', iat: now, exp: now + lifetime })}.`
+}
+
+/** TLS and SASL. */
+export function securityTests(server: () => KafkaServer, newTopic: () => Promise<string>): void {
+  const secured = (more: Partial<KafkaOptions>) =>
+    kafka({ brokers: [server().secure.sasl], tls: { ca: server().secure.certificate }, retryForMs: 5_000, ...more })
+  const sasl = {
+    PLAIN: { mechanism: 'PLAIN', ...credentials.PLAIN },
+    'SCRAM-SHA-256': { mechanism: 'SCRAM-SHA-256', ...credentials['SCRAM-SHA-256'] },
+    'SCRAM-SHA-512': { mechanism: 'SCRAM-SHA-512', ...credentials['SCRAM-SHA-512'] },
+    OAUTHBEARER: { mechanism: 'OAUTHBEARER', token: async () => tokenOf(3600) },
+  } as const satisfies Record<string, KafkaOptions['sasl']>
+
+  async function writeAndRead(options: Promise<Awaited<ReturnType<typeof kafka>>>, pause = 0): Promise<void> {
+    const to = { topic: await newTopic(), partition: 0 }
+    const broker = await options
+    const producer = await broker.producer({})
+    const sent: string[] = []
+    for (let i = 0; i < 3; i++) {
+      sent.push(`${i}${'x'.repeat(100_000)}`)
+      producer.partition(to).append(Date.now(), null, sent[i]!)
+      await producer.flush()
+      await new Promise(resolve => setTimeout(resolve, pause))
+    }
+    expect((await readAll(broker, to, sent.length)).values).toEqual(sent)
+    await broker.close()
+  }
+
+  it('reads and writes with TLS', () => writeAndRead(secured({ brokers: [server().secure.tls] })))
+
+  it.each(Object.entries(sasl))('reads and writes with %s', (_, of) => writeAndRead(secured({ sasl: of })))
+
+  it('goes on when the time of its authentication is over', () => writeAndRead(secured({ sasl: sasl['SCRAM-SHA-256'] }), 2_500), 30_000)
+
+  it.each([
+    ['a wrong password', { mechanism: 'PLAIN', username: 'ana', password: 'x' }],
+    ['a wrong password', { mechanism: 'SCRAM-SHA-512', username: 'caio', password: 'x' }],
+    ['a user that is not there', { mechanism: 'SCRAM-SHA-256', username: 'nobody,=', password: 'x' }],
+    ['a token that is over', { mechanism: 'OAUTHBEARER', token: () => tokenOf(-60) }],
+  ] as const)('is told at once of %s', async (_, of) => {
+    const failure = await rejection(secured({ sasl: of }))
+    expect(failure).toMatchObject({ code: 'SASL_AUTHENTICATION_FAILED', fatal: true, retriable: false })
+    expect(failure.message).not.toContain('password: x')
+  })
+
+  it('is told what is wrong when one side wants TLS and the other does not', async () => {
+    const plain = await rejection(kafka({ brokers: [server().secure.tls], requestTimeoutMs: 3_000 }))
+    expect(plain.message).toContain('TLS')
+    expect(await rejection(secured({ brokers: [server().address], connectTimeoutMs: 3_000 }))).toMatchObject({ code: 'NETWORK_EXCEPTION' })
+    expect(await rejection(secured({ tls: {}, sasl: sasl.PLAIN }))).toMatchObject({ message: expect.stringMatching(/certificate/) })
+  })
+}
