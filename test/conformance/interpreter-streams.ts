@@ -58,8 +58,9 @@ function drawSplit(node: NodeSpec, drawing: Drawing): void {
 
 function drawMerge(node: NodeSpec, drawing: Drawing): void {
   const scattered = node.from.some(id => drawing.scattered(id))
-  // Kafka Streams has one way from a stream to a merge, however often it is named.
-  drawing.put(node.id, merge(...new Set(node.from.map(id => drawing.records(id)))), scattered)
+  // Kafka Streams merges two at a time, and has one way from a stream to a merge.
+  const merged = node.from.map(id => drawing.records(id)).reduce((all, next) => merge(...new Set([all, next])))
+  drawing.put(node.id, merged, scattered)
 }
 
 function drawRepartition(node: NodeSpec, drawing: Drawing): void {
