@@ -33,3 +33,9 @@ it('of a stream joined with a table is that of the stream', () => {
   expect(graceOf(of([stream.node, clients.node], undefined), 's')).toBe(3)
   expect(() => graceOf(of([orders.node, inTumbling.node], undefined), 's')).toThrow('RIACHO_OPTION')
 })
+
+it('is found at once, in however many ways the windows are reached', () => {
+  let node = inTumbling.node
+  for (let i = 0; i < 60; i++) node = of([node, node], 'derived')
+  expect(graceOf(node, 's')).toBe(3)
+})

@@ -11,13 +11,16 @@ export const closesAfter = (windows: Windows): number => (windows.kind === 'sess
  */
 export function graceOf(node: Node, label: string): number {
   const trail: string[] = []
+  const known = new Map<Node, number>()
   const search = (at: Node): number => {
-    if (at.closesAfter !== undefined) return at.closesAfter
+    const found = at.closesAfter ?? known.get(at)
+    if (found !== undefined) return found
     trail.push(at.label)
     const parents = flowing(at)
     if (parents.length === 0) throw noWindows(label, trail)
     const grace = Math.max(...parents.map(search))
     trail.pop()
+    known.set(at, grace)
     return grace
   }
   return search(node)

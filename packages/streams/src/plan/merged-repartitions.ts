@@ -49,11 +49,15 @@ function nearest(draft: Draft): Draft | undefined {
   return undefined
 }
 
-const isAbove = (above: Draft, draft: Draft): boolean => draft.parents.some(parent => parent === above || isAbove(above, parent))
+const isAbove = (above: Draft, draft: Draft, seen = new Set<Draft>()): boolean =>
+  draft.parents.some(parent => parent === above || (isNew(parent, seen) && isAbove(above, parent, seen)))
 
 /** Whether all records that come to a node went through `above`, and nothing was done to them since. Kafka Streams does not look at more than one input of a merge. */
-const comesFrom = (draft: Draft, above: Draft): boolean =>
-  draft.parents.length > 0 && draft.parents.every(parent => parent === above || (passes(parent) && comesFrom(parent, above)))
+const comesFrom = (draft: Draft, above: Draft, seen = new Set<Draft>()): boolean =>
+  draft.parents.length > 0 &&
+  draft.parents.every(parent => parent === above || (passes(parent) && (!isNew(parent, seen) || comesFrom(parent, above, seen))))
+
+const isNew = (draft: Draft, seen: Set<Draft>): boolean => seen.size < seen.add(draft).size
 
 /** Puts `merged` between the key changer and all ways from it to `repartition`, and takes that one out. */
 function replace(drafts: Draft[], repartition: Draft, changer: Draft, merged: Draft): void {

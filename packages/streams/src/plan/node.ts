@@ -2,8 +2,9 @@ import type { Node } from '../contract/node.ts'
 import { RiachoError } from '../errors.ts'
 import { throughCache } from '../store/cache.ts'
 
-/** Counts the nodes made in this process, to order siblings as they were declared. */
-let created = 0
+/** Counts the nodes made in this process, by whichever copy of this package, to order siblings as they were declared. */
+const counter: { created: number } = Reflect.get(globalThis, Symbol.for('riacho.counter')) ?? { created: 0 }
+Reflect.set(globalThis, Symbol.for('riacho.counter'), counter)
 
 /** A node as an operator says it: what is left out has no such fact. */
 export type NodeSpec = Omit<Node, 'created' | 'key' | 'value' | 'partitioned'> & Partial<Pick<Node, 'key' | 'value' | 'partitioned'>>
@@ -13,7 +14,7 @@ export function makeNode(spec: NodeSpec): Node {
   const { stores = [], open } = spec
   const cached = stores.some(store => store.cache !== undefined)
   const held: Partial<NodeSpec> = cached ? { open: (task, out, asked) => open(task, throughCache(stores, task, out, asked), asked) } : {}
-  return Object.freeze({ key: undefined, value: undefined, partitioned: false, ...spec, ...held, created: created++ })
+  return Object.freeze({ key: undefined, value: undefined, partitioned: false, ...spec, ...held, created: counter.created++ })
 }
 
 const legal = /^[A-Za-z0-9._-]{1,200}$/

@@ -226,6 +226,21 @@ describe('optimize', () => {
     expect([optimize(simple).fingerprint, optimize(simple).nodes]).toEqual([simple.fingerprint, simple.nodes])
   })
 
+  it('adds to what was done before', () => {
+    const plan = topology('app', table('rows', { ...texts, store: 'kept' }).pipe(toStream()), counted(words.pipe(first), 'one'))
+    const twice = optimize(optimize(plan, 'source changelogs'), 'merged repartitions')
+    expect(twice.fingerprint).toBe(optimize(plan, 'source changelogs', 'merged repartitions').fingerprint)
+    expect([...twice.sourceLogs.keys()]).toEqual(['kept'])
+  })
+
+  it('goes once over what can be reached in many ways', () => {
+    const diamonds = (from: KStream<string, string>) =>
+      Array.from({ length: 100 }).reduce<KStream<string, string>>(stream => merge(stream.pipe(long), stream.pipe(long)), from.pipe(first))
+    const [one, two] = [diamonds(words), diamonds(others)]
+    const plan = optimize(topology('app', counted(one, 'one'), counted(two, 'two'), counted(merge(one, two), 'both')))
+    expect(Object.keys(moves(plan)).sort()).toEqual(['both', 'one', 'two'])
+  })
+
   it('refuses what it does not know', () => {
     expect(() => optimize(plan, 'everything' as never)).toThrow(/RIACHO_OPTION.*'everything'/)
     expect(() => optimize({} as never)).toThrow('RIACHO_OPTION')

@@ -35,7 +35,9 @@ export function optimize(plan: Topology, ...only: readonly Optimization[]): Topo
   const nodes = nodesOf(drafts)
   const inner = new Set(nodes.flatMap(node => node.parents))
   const ends = nodes.filter(node => !inner.has(node))
-  return redraw(plan, ends, new Set(does('source changelogs') ? nodes.filter(canReuse) : []))
+  const reused = new Set(plan.sourceLogs.values())
+  if (does('source changelogs')) for (const node of nodes) if (canReuse(node)) reused.add(node)
+  return redraw(plan, ends, reused)
 }
 
 /** A join whose sides are one stream is the join of that stream with itself (Kafka Streams: `rewriteSingleStoreSelfJoin`). */

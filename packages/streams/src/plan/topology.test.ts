@@ -1,8 +1,9 @@
 import { of } from 'rxjs'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { count } from '../operator/count.ts'
 import { filter } from '../operator/filter.ts'
 import { filterTable } from '../operator/filter-table.ts'
+import { joinTable } from '../operator/join-table.ts'
 import { mapAsync } from '../operator/map-async.ts'
 import { mapTable } from '../operator/map-table.ts'
 import { mapValues } from '../operator/map-values.ts'
@@ -248,6 +249,12 @@ it('a long row of diamonds is drawn at once', () => {
   ).toHaveLength(603)
 })
 
+it('so is a long row of joins of tables that keep no rows', () => {
+  let rows = table('rows', { key: text, value: text })
+  for (let i = 0; i < 60; i++) rows = rows.pipe(joinTable(rows, (left, right) => left + right))
+  expect(topology('app', rows.pipe(toStream())).stores.size).toBe(1)
+})
+
 it('streams of any copy of the package are recognised', () => {
   expect([isStream(numbers()), isStream(of(1)), isStream(null), isStream({ [Symbol.for('riacho.node')]: true })]).toEqual([
     true,
@@ -255,4 +262,13 @@ it('streams of any copy of the package are recognised', () => {
     false,
     true,
   ])
+})
+
+it('nodes that several copies of the package draw are ordered as they were drawn', async () => {
+  vi.resetModules()
+  const { filter: theirs } = await import('../operator/filter.ts')
+  expect(theirs).not.toBe(filter)
+  const source = numbers()
+  const drawn = [filter, theirs, filter].map(operator => source.pipe(operator(n => n > 0)).node.created)
+  expect(drawn.map(created => created - source.node.created)).toEqual([1, 2, 3])
 })

@@ -24,7 +24,10 @@ export function grant(nodes: readonly Node[]): Granted {
     }
     kept.add(node)
   }
+  const shown = new Set<Node>()
   const show = (node: Node): void => {
+    if (shown.has(node)) return
+    shown.add(node)
     if (node.table === 'lazy') keep(node)
     else if (node.table === 'derived') node.parents.forEach(show)
   }
