@@ -49,10 +49,10 @@ export async function keyedCount(stores?: StoreSuppliers): Promise<Result> {
 }
 
 const heapMegabytes = 128
-const rowBytes = 400
-const rows = 4_000_000
+const rowBytes = 1000
+const rows = 1_400_000
 
-/** A process whose heap may have 128 MB keeps 4,000,000 rows of 400 bytes. */
+/** A process whose heap may have 128 MiB keeps 1,400,000 rows of 1000 bytes. */
 export async function diskState(): Promise<Result> {
   const folder = mkdtempSync(join(tmpdir(), 'riacho-bench-'))
   try {

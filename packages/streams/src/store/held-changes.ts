@@ -16,7 +16,6 @@ interface Entry {
   change: Change<unknown, unknown> | undefined
   /** Where the record came from that made it. */
   position: Position | null
-  beside?: Entry | undefined
 }
 
 /** What a cache must know of the changes that it holds. */
@@ -85,7 +84,7 @@ export class HeldChanges implements StoreTask {
 
   /** Before a write: `old` is null when there is no row. */
   add(key: unknown, old: unknown): void {
-    const entry: Entry = { key, old, log: undefined, change: undefined, position: null, beside: undefined }
+    const entry: Entry = { key, old, log: undefined, change: undefined, position: null }
     this.#keys.add(entry)
     this.#expect(entry)
   }

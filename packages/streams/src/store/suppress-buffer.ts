@@ -68,7 +68,6 @@ interface Place<K, V> {
   dirty: boolean
   /** The key's bytes as latin1, made when first needed. */
   text: string | undefined
-  beside?: Place<K, V> | undefined
 }
 
 /** Places by time, those of one time by key. */
@@ -226,7 +225,7 @@ class MemorySuppressBuffer<K, V> implements SuppressBuffer<K, V> {
   }
 
   #added(key: K, time: number, prior: V | null): Place<K, V> {
-    const place: Place<K, V> = { key, time, prior, waiting: undefined, epoch: 0, dirty: false, text: undefined, beside: undefined }
+    const place: Place<K, V> = { key, time, prior, waiting: undefined, epoch: 0, dirty: false, text: undefined }
     this.#keys.add(place)
     if (this.#order !== undefined) this.#enqueue(place, this.#order)
     return place

@@ -2,19 +2,16 @@ import type { Windowed } from '../contract/record.ts'
 import type { Serde } from '../contract/serde.ts'
 import { type Canonical, type KeyForm, keyForm } from './key.ts'
 
-/** Something that has a key and may stand beside others. */
+/** Something that has a key. */
 export interface Keyed {
   readonly key: unknown
-  /** Another one with the same inner key and end, and another start. */
-  beside?: this | undefined
 }
 
 /**
- * Things by key. Windowed keys nest end → inner key, and the few sessions of a key that end together stand beside each other, so that no record builds one key of
- * both.
+ * Things by key. Windowed keys nest end → inner key → start, so that no record builds one key of all; where only one session of a key ends, it needs no map of starts.
  */
 export class WaitingKeys<T extends Keyed> {
-  readonly #ends = new Map<number, Map<Canonical, T>>()
+  readonly #ends = new Map<number, Map<Canonical, T | Map<number, T>>>()
   readonly #form: KeyForm<unknown>
   readonly #windowed: boolean
   size = 0
@@ -26,9 +23,9 @@ export class WaitingKeys<T extends Keyed> {
   }
 
   get(key: unknown): T | undefined {
-    let found = this.#ends.get(this.#endOf(key))?.get(this.#innerOf(key))
-    while (found !== undefined && !this.#same(found.key, key)) found = found.beside
-    return found
+    const found = this.#ends.get(this.#endOf(key))?.get(this.#innerOf(key))
+    if (found instanceof Map) return found.get(startOf(key))
+    return found === undefined || this.#same(found.key, key) ? found : undefined
   }
 
   /** Adds what is not there. */
@@ -40,8 +37,10 @@ export class WaitingKeys<T extends Keyed> {
       this.#ends.set(end, group)
     }
     const inner = this.#innerOf(item.key)
-    item.beside = group.get(inner)
-    group.set(inner, item)
+    const found = group.get(inner)
+    if (found === undefined) group.set(inner, item)
+    else if (found instanceof Map) found.set(startOf(item.key), item)
+    else group.set(inner, new Map([found, item].map(each => [startOf(each.key), each])))
     this.size++
   }
 
@@ -50,18 +49,15 @@ export class WaitingKeys<T extends Keyed> {
     const end = this.#endOf(item.key)
     const group = this.#ends.get(end)
     const inner = this.#innerOf(item.key)
-    let before: T | undefined
-    let at = group?.get(inner)
-    while (at !== undefined && at !== item) {
-      before = at
-      at = at.beside
-    }
-    if (at === undefined) return
+    const found = group?.get(inner)
+    if (found instanceof Map) {
+      const start = startOf(item.key)
+      if (found.get(start) !== item) return
+      found.delete(start)
+      if (found.size === 0) group!.delete(inner)
+    } else if (found === item) group!.delete(inner)
+    else return
     this.size--
-    if (before !== undefined) before.beside = item.beside
-    else if (item.beside !== undefined) group!.set(inner, item.beside)
-    else group!.delete(inner)
-    item.beside = undefined
     if (group!.size === 0) this.#ends.delete(end)
   }
 
@@ -72,7 +68,10 @@ export class WaitingKeys<T extends Keyed> {
 
   *[Symbol.iterator](): IterableIterator<T> {
     for (const group of this.#ends.values()) {
-      for (const first of group.values()) for (let item: T | undefined = first; item !== undefined; item = item.beside) yield item
+      for (const found of group.values()) {
+        if (found instanceof Map) yield* found.values()
+        else yield found
+      }
     }
   }
 
@@ -85,6 +84,8 @@ export class WaitingKeys<T extends Keyed> {
   }
 
   #same(a: unknown, b: unknown): boolean {
-    return !this.#windowed || (a as Windowed<unknown>).start === (b as Windowed<unknown>).start
+    return !this.#windowed || startOf(a) === startOf(b)
   }
 }
+
+const startOf = (key: unknown): number => (key as Windowed<unknown>).start
