@@ -20,9 +20,12 @@ const fullDisk: readonly unknown[] = ['ENOSPC', 'EDQUOT', 'EFBIG', 28, 122, 27]
 export function fileFailure(path: string, doing: string, thrown: unknown): RiachoError {
   if (thrown instanceof RiachoError) return thrown
   const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined
-  if (fullDisk.includes(code)) {
-    const advice = 'free some space, or give the stores a directory on a larger disk; the changelog has everything'
-    return failure('RIACHO_STORE_DISK_FULL', `${doing} ${path}: the disk is full (${String(code)}): ${advice}`, thrown)
-  }
+  if (fullDisk.includes(code)) return diskFull(path, String(code), thrown)
   return failure('RIACHO_STORE_FAILED', `${doing} ${path} failed: ${reasonOf(thrown)}: look at the directory and its disk`, thrown)
+}
+
+/** The error of a file that cannot grow. */
+export function diskFull(path: string, why: string, cause?: unknown): RiachoError {
+  const advice = 'free some space, or give the stores a directory on a larger disk; the changelog has everything'
+  return failure('RIACHO_STORE_DISK_FULL', `${path} cannot grow, the disk is full (${why}): ${advice}`, cause)
 }

@@ -1,9 +1,13 @@
-import { rmSync } from 'node:fs'
+import { rmSync, statfsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
-import { failure, fileFailure } from './errors.ts'
+import { diskFull, failure, fileFailure } from './errors.ts'
 
 /** Bytes of a key at most: LMDB takes 1978, and a read may begin behind a key, which is one more. */
 export const keyBytesMax = 1977
+
+/** Pages that any transaction may take beside those of its rows: the path to them, the lists of free pages. */
+const sparePages = 64
 
 /** What LMDB tells of a file. */
 interface Stats {
@@ -83,11 +87,12 @@ export class OrderedFile {
     return { keys, values }
   }
 
-  /** Runs `work`, which puts and removes rows, in one transaction: all of it or nothing. */
-  write(work: () => void): void {
+  /** Runs `work`, which puts and removes so many rows with so many bytes, in one transaction: all of it or nothing. */
+  write(rows: number, bytes: number, work: () => void): void {
     this.untouched = false
     try {
       this.#check()
+      this.#checkDisk(rows, bytes)
       // A reader of the last transaction would keep its pages from being used again.
       this.#database.resetReadTxn()
       this.#database.transactionSync(work)
@@ -129,5 +134,15 @@ export class OrderedFile {
     if (lastPageNumber * pageSize < this.#bytesMax) return
     const advice = 'raise bytesMax, or give the topic more partitions'
     throw failure('RIACHO_STORE_FULL', `${this.#path} has more than ${this.#bytesMax} bytes: ${advice}`)
+  }
+
+  /**
+   * A write that the system refuses must not happen: the LMDB of the package then writes behind the end of a buffer, and the process dies later anywhere
+   * (`mdb_page_flush`, `last_error`). At most a row makes two new pages, and those above them are few.
+   */
+  #checkDisk(rows: number, bytes: number): void {
+    const { pageSize } = this.#stats()
+    const { bavail, bsize } = statfsSync(dirname(this.#path))
+    if (bavail * bsize < (2 * rows + sparePages) * pageSize + 2 * bytes) throw diskFull(this.#path, `${bavail * bsize} bytes are free`)
   }
 }

@@ -243,18 +243,18 @@ export class DiskRows<V> {
       part.set(key, value)
       bytes += key.length + (value?.length ?? 0)
       if (part.size < writtenRowsMax && bytes < writtenBytesMax) continue
-      this.#transact(part)
+      this.#transact(part, bytes)
       part = new Map()
       bytes = 0
     }
-    if (part.size > 0) this.#transact(part)
+    if (part.size > 0) this.#transact(part, bytes)
     if (over !== undefined) this.#expire(over, keys.length)
     this.#forget()
   }
 
-  #transact(rows: ReadonlyMap<string, Buffer | null>): void {
+  #transact(rows: ReadonlyMap<string, Buffer | null>, bytes: number): void {
     this.#transactions++
-    this.#file.write(() => {
+    this.#file.write(rows.size, bytes, () => {
       for (const [key, value] of rows) {
         if (value === null) this.#file.remove(key)
         else this.#file.put(key, value)
@@ -268,7 +268,7 @@ export class DiskRows<V> {
       const { keys } = this.#file.read(from, until, writtenRowsMax, false)
       if (keys.length === 0) return
       const rows = rowOf === undefined ? keys : [...keys, ...keys.map(rowOf)]
-      this.#transact(new Map(rows.map(key => [key, null])))
+      this.#transact(new Map(rows.map(key => [key, null])), 0)
     }
   }
 

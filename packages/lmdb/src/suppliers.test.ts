@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { int64, type KeyValueStore, keyValueStore, sessionStore, text, versionedStore, windowStore } from '@riacho/streams'
@@ -205,6 +205,8 @@ it.skipIf(small === undefined)('says what to do when the disk is full, and what 
     }
     expect(fill).toThrow(expect.objectContaining({ code: 'RIACHO_STORE_DISK_FULL', message: expect.stringContaining('free some space') }))
     expect(committed).toBeGreaterThan(100)
+    // The system has refused nothing: that would harm the process.
+    expect(statfsSync(small!).bavail).toBeGreaterThan(0)
     expect(store.get('key-000000')?.value.length).toBe(1000)
   } finally {
     process.end()
