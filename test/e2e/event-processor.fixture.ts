@@ -29,8 +29,9 @@ export interface Started {
 }
 
 /** Runs a TypeScript file with Node. Nothing of the caller's own settings gets in. */
-export function node(file: string, args: readonly string[], cwd?: string): Started {
-  const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('RIACHO_')))
+export function node(file: string, args: readonly string[], cwd?: string, more: Readonly<Record<string, string>> = {}): Started {
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith('RIACHO_'))
+  const environment = { ...Object.fromEntries(own), ...more }
   const child = spawn(process.execPath, [file, ...args], { cwd, env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
   const text = { out: '', error: '' }
   child.stdout?.setEncoding('utf8').on('data', chunk => {

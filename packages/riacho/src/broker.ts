@@ -2,14 +2,15 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { embedded } from '@riacho/embedded'
 import type { Broker } from '@riacho/streams/engine'
+import type { Cluster } from './cluster.ts'
 import { failure } from './errors.ts'
 
 /** Where the embedded broker of an application keeps its data unless a folder is named. */
 export const dataRoot = '.riacho'
 
-/** Which broker to open: the cluster at these servers, else the embedded one in a directory. */
+/** Which broker to open: the cluster, if there is one, else the embedded one in a directory. */
 export interface BrokerChoice {
-  readonly bootstrapServers?: string | undefined
+  readonly cluster?: Cluster | undefined
   readonly directory: string
   readonly readOnly?: boolean
 }
@@ -19,15 +20,16 @@ const loadClient = () => import('@riacho/kafka')
 
 /** Opens a broker. Rejects with `RIACHO_NO_KAFKA`, or with the broker's error. `load` brings the client of a cluster. */
 export async function openBroker(
-  { bootstrapServers, directory, readOnly = false }: BrokerChoice,
+  { cluster, directory, readOnly = false }: BrokerChoice,
   load: () => Promise<Pick<Awaited<ReturnType<typeof loadClient>>, 'kafka'>> = loadClient,
 ): Promise<Broker> {
-  if (bootstrapServers === undefined) return embedded({ directory, readOnly })
+  if (cluster === undefined) return embedded({ directory, readOnly })
   const { kafka } = await load().catch((thrown: unknown) => {
-    const message = `${bootstrapServers} needs the Kafka client: install @riacho/kafka, or leave -b out to use the embedded broker`
+    const message = `${cluster.bootstrapServers} needs the Kafka client: install @riacho/kafka, or leave -b out to use the embedded broker`
     throw failure('RIACHO_NO_KAFKA', message, thrown)
   })
-  return kafka({ bootstrapServers })
+  const { warnings: _, ...options } = cluster
+  return kafka(options)
 }
 
 /** The folder that was named, or the only one below `.riacho`. Throws `RIACHO_DATA_DIRECTORY`. */

@@ -102,7 +102,9 @@ describe('riacho', () => {
     expect(nobody).toMatchObject({ code: 1, error: expect.stringMatching(/^RIACHO_BROKER_NETWORK_EXCEPTION: .*127\.0\.0\.1:1/) })
     expect(nobody.error.trim().split('\n')).toHaveLength(1)
     const missing = () => Promise.reject(new Error('not installed'))
-    await expect(openBroker({ bootstrapServers: 'a:1', directory: '' }, missing)).rejects.toMatchObject({ code: 'RIACHO_NO_KAFKA' })
+    await expect(openBroker({ cluster: { bootstrapServers: 'a:1', warnings: [] }, directory: '' }, missing)).rejects.toMatchObject({
+      code: 'RIACHO_NO_KAFKA',
+    })
   })
 
   it('describes a plan in three formats', async () => {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { warnings } from '@riacho/streams'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { chosenDirectory, openBroker } from './broker.ts'
+import { type Cluster, clusterOf, kafkaVariableOf } from './cluster.ts'
 import { allowedSettings, configure, flagOf, type Settings, variableOf } from './configuration.ts'
 import { consume } from './consume.ts'
 import { type DescriptionFormat, descriptionFormats } from './describe.ts'
@@ -25,14 +26,25 @@ interface RunFlags extends Readonly<Record<string, unknown>> {
 interface PlaceFlags {
   readonly dataDir?: string
   readonly bootstrapServers?: string
+  readonly commandConfig?: string
 }
 
 const short: Readonly<Record<string, string>> = { bootstrapServers: '-b, ' }
+
+const clusterHelp = `
+A cluster with TLS or SASL is described by a file in the form of Kafka's own tools (--command-config), and by the environment,
+where sasl.password is ${kafkaVariableOf('sasl.password')}:
+  security.protocol=SASL_SSL
+  sasl.mechanism=SCRAM-SHA-512
+  sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required username="…" password="…";
+  ssl.truststore.type=PEM
+  ssl.truststore.location=ca.pem`
 
 function addSettings(command: Command, names: readonly string[]): Command {
   for (const { name, allowed } of allowedSettings.filter(setting => names.includes(setting.name))) {
     command.option(`${short[name] ?? ''}${flagOf(name)} <value>`, `${allowed} (${variableOf(name)})`)
   }
+  command.addHelpText('after', clusterHelp)
   return command
 }
 
@@ -41,12 +53,13 @@ function positive(text: string): number {
   throw new InvalidArgumentError('Give a whole number above 0.')
 }
 
-const place = ['dataDir', 'bootstrapServers'] as const
+const place = ['dataDir', 'bootstrapServers', 'commandConfig'] as const
 
 /** The settings of a command that only reads or writes a topic: a cluster, or the folder of an application. */
-function placeOf(flags: PlaceFlags): { bootstrapServers: string | undefined; directory: string } {
-  const { bootstrapServers, dataDir }: Settings = configure({ environment: process.env, flags })
-  return { bootstrapServers, directory: bootstrapServers === undefined ? chosenDirectory(dataDir) : '' }
+function placeOf(flags: PlaceFlags): { cluster: Cluster | undefined; directory: string } {
+  const settings: Settings = configure({ environment: process.env, flags })
+  const cluster = clusterOf({ ...settings, environment: process.env })
+  return { cluster, directory: cluster === undefined ? chosenDirectory(settings.dataDir) : '' }
 }
 
 function commandLine(): Command {

@@ -3,6 +3,7 @@ import { type App, type AppEvent, externalTopics, app as makeApp } from '@riacho
 import { type Topology, warnings } from '@riacho/streams'
 import type { Broker } from '@riacho/streams/engine'
 import { dataRoot, openBroker } from './broker.ts'
+import { clusterOf } from './cluster.ts'
 import { configure, type Settings } from './configuration.ts'
 import { failure } from './errors.ts'
 import { serveHttp } from './http.ts'
@@ -44,9 +45,11 @@ export async function run(topology: Topology, options: RunOptions = {}): Promise
   const log = makeLog({ level: settings.logLevel })
   for (const { node, message } of warnings(topology)) log.warn({ node }, message)
   const directory = settings.dataDir ?? join(dataRoot, topology.id)
-  const broker = await openBroker({ bootstrapServers: settings.bootstrapServers, directory })
+  const cluster = clusterOf({ ...settings, environment: process.env })
+  for (const warning of cluster?.warnings ?? []) log.warn(warning)
+  const broker = await openBroker({ cluster, directory })
   try {
-    if (settings.bootstrapServers === undefined) await createTopics(broker, topology)
+    if (cluster === undefined) await createTopics(broker, topology)
     let metrics: Metrics | undefined
     const stores = await storesOf(settings.stateStore, directory)
     const app = makeApp(topology, {
