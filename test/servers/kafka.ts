@@ -47,6 +47,8 @@ export interface AddedBroker {
 
 /** What a Kafka of the tests has beside a plain listener. */
 export interface KafkaServerOptions {
+  /** Default: {@link kafkaVersion}. */
+  readonly version?: string
   /** Of its configuration. */
   readonly properties?: Readonly<Record<string, string>>
   /** A listener that is advertised at this port, behind which a proxy is. */
@@ -59,11 +61,17 @@ export interface KafkaServerOptions {
  * Starts a Kafka of one node (KRaft) in a temporary directory on free ports. It creates no topics by itself.
  * The first call on a machine downloads it. Errors are one line that says what to install.
  */
-export async function startKafka({ properties = {}, proxyPort, secure = false }: KafkaServerOptions = {}): Promise<KafkaServer> {
+export async function startKafka({
+  version = kafkaVersion,
+  properties = {},
+  proxyPort,
+  secure = false,
+}: KafkaServerOptions = {}): Promise<KafkaServer> {
   await needJava(17)
   const lib = await jars('kafka', [
-    `org.apache.kafka:kafka_2.13:${kafkaVersion}`,
-    `org.apache.kafka:kafka-tools:${kafkaVersion}`,
+    `org.apache.kafka:kafka_2.13:${version}`,
+    // Another version's server has what it needs; the tools of 3.5 would bring a logger that says nothing.
+    ...(version === kafkaVersion ? ([`org.apache.kafka:kafka-tools:${version}`] as const) : []),
     'org.slf4j:slf4j-simple:1.7.36',
   ])
   const directory = await mkdtemp(join(tmpdir(), 'riacho-kafka-'))

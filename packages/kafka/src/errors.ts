@@ -7,12 +7,45 @@ const fencing = new Set(['PRODUCER_FENCED', 'INVALID_PRODUCER_ID_MAPPING', 'ILLE
 /** Of these it is the member that is gone, not the producer. */
 const rejoining = new Set(['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'FENCED_INSTANCE_ID'])
 
-/** Worth another try, beyond those that the protocol marks so. */
-const passing = new Set(['CONCURRENT_TRANSACTIONS', 'REBALANCE_IN_PROGRESS', 'BROKER_NOT_AVAILABLE', 'TRANSACTION_COORDINATOR_FENCED'])
+/** Worth another try, beyond those that the protocol marks so: Java's clients do so in each of their handlers. */
+const passing = new Set(['REBALANCE_IN_PROGRESS', 'BROKER_NOT_AVAILABLE', 'TRANSACTION_COORDINATOR_FENCED'])
 
-/** Nothing helps before somebody changes the configuration, here or there. */
-const hopeless =
-  /_AUTHORIZATION_FAILED$|^SASL_|^(?:UNSUPPORTED_VERSION|UNSUPPORTED_SASL_MECHANISM|INCONSISTENT_GROUP_PROTOCOL|INVALID_SESSION_TIMEOUT|INVALID_TRANSACTION_TIMEOUT|POLICY_VIOLATION|CONFIGURATION)$/
+/**
+ * Nothing helps before somebody changes the configuration, here or there: Java's InvalidConfigurationException and what is below it (without those that are about one batch
+ * or one topic), and what its clients give up at beside that.
+ */
+const hopeless = new Set([
+  'CONFIGURATION',
+  'TOPIC_AUTHORIZATION_FAILED',
+  'GROUP_AUTHORIZATION_FAILED',
+  'CLUSTER_AUTHORIZATION_FAILED',
+  'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+  'DELEGATION_TOKEN_AUTHORIZATION_FAILED',
+  'SASL_AUTHENTICATION_FAILED',
+  'SSL_AUTHENTICATION_FAILED',
+  'ILLEGAL_SASL_STATE',
+  'UNSUPPORTED_SASL_MECHANISM',
+  'UNSUPPORTED_VERSION',
+  'INVALID_REQUIRED_ACKS',
+  'INVALID_REPLICATION_FACTOR',
+  'INVALID_CONFIG',
+  'INCONSISTENT_GROUP_PROTOCOL',
+  'INVALID_GROUP_ID',
+  'INVALID_SESSION_TIMEOUT',
+  'INVALID_TRANSACTION_TIMEOUT',
+  'GROUP_MAX_SIZE_REACHED',
+  'POLICY_VIOLATION',
+])
+
+/** Errors that are newer than the library, by Kafka's number. */
+const newer: Readonly<Record<number, string>> = {
+  128: 'INVALID_REGULAR_EXPRESSION',
+  129: 'REBOOTSTRAP_REQUIRED',
+  130: 'STREAMS_INVALID_TOPOLOGY',
+  131: 'STREAMS_INVALID_TOPOLOGY_EPOCH',
+  132: 'STREAMS_TOPOLOGY_FENCED',
+  133: 'SHARE_SESSION_LIMIT_REACHED',
+}
 
 /** A failure of the cluster or of the way to it. `code` is Kafka's name of the error; NETWORK_EXCEPTION and REQUEST_TIMED_OUT for failures of the way. */
 export class KafkaError extends BrokerError {
@@ -23,7 +56,8 @@ export class KafkaError extends BrokerError {
     super(code, `${code}: ${message}`, {
       retriable: about.retriable ?? (passing.has(code) || protocolErrors[code]?.canRetry === true),
       fenced: fencing.has(code),
-      fatal: hopeless.test(code),
+      abortable: code === 'TRANSACTION_ABORTABLE',
+      fatal: hopeless.has(code),
       at: about.at,
       cause: about.cause,
     })
@@ -53,10 +87,10 @@ export function failureOf(thrown: unknown): BrokerError {
 
 /** The error that an answer gives by Kafka's number, for one partition if one is given. */
 export function failureAt(errorCode: number, of?: TopicPartition): BrokerError {
-  const code = protocolErrorsCodesById[errorCode] ?? 'UNKNOWN_SERVER_ERROR'
+  const code = protocolErrorsCodesById[errorCode] ?? newer[errorCode] ?? 'UNKNOWN_SERVER_ERROR'
   const at = of === undefined ? undefined : { topic: of.topic, partition: of.partition }
   const place = at === undefined ? '' : ` (${at.topic}, partition ${at.partition})`
-  return new KafkaError(code, `${protocolErrors[code]!.message}${place}`, { at })
+  return new KafkaError(code, `${protocolErrors[code]?.message ?? `the broker’s error ${errorCode}`}${place}`, { at })
 }
 
 /** The library throws an answer in which one partition failed: what it says of the others is here. */

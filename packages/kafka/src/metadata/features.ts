@@ -1,16 +1,53 @@
-import { failureAt } from '../errors.ts'
+import { protocolAPIsById } from '@platformatic/kafka'
+import { failureAt, KafkaError } from '../errors.ts'
 import type { Request } from '../transport/connection.ts'
 import { Walk } from '../transport/walk.ts'
 
+/** The oldest and the newest version of a request that a broker knows. */
+export type VersionRange = readonly [oldest: number, newest: number]
+
 /** What a broker can do. */
 export interface Features {
-  /** The newest version of each request, by Kafka's number of the request. */
-  readonly versions: ReadonlyMap<number, number>
+  /** Its versions of each request, by Kafka's number of the request. */
+  readonly versions: ReadonlyMap<number, VersionRange>
   /** Levels that the whole cluster has agreed on, such as `transaction.version`. */
   readonly finalized: ReadonlyMap<string, number>
 }
 
+/**
+ * Versions of a request that are written and read alike, by its number: what differs is which errors a broker may answer, or tagged fields, which are passed over. A request
+ * is sent in the newest of its row that the broker knows. Where a row begins Kafka 3.5 is, or an older one; the second rows are those of transactions of version 2.
+ */
+export const alike: readonly (readonly [key: number, oldest: number, newest: number])[] = [
+  [0, 9, 11], // Produce
+  [0, 12, 12],
+  [1, 15, 17], // Fetch
+  [2, 7, 9], // ListOffsets
+  [8, 8, 9], // OffsetCommit
+  [10, 4, 6], // FindCoordinator
+  [22, 4, 5], // InitProducerId
+  [25, 3, 4], // AddOffsetsToTxn
+  [26, 3, 4], // EndTxn
+  [26, 5, 5],
+  [28, 3, 4], // TxnOffsetCommit
+  [28, 5, 5],
+]
+
+/** The version in which to send a request that is written as `version`. Throws UNSUPPORTED_VERSION. */
+export function versionFor({ versions }: Features, key: number, version: number, address: string): number {
+  const newest = alike.find(([of, from, to]) => of === key && from <= version && version <= to)?.[2] ?? version
+  const range = versions.get(key)
+  if (range !== undefined && range[1] >= version && range[0] <= newest) return Math.min(newest, range[1])
+  const theirs = range === undefined ? 'does not know it' : `knows it in versions ${range[0]} to ${range[1]}`
+  const name = (protocolAPIsById as Readonly<Record<number, string>>)[key] ?? `request ${key}`
+  throw new KafkaError(
+    'UNSUPPORTED_VERSION',
+    `${address}: ${name} is sent in versions ${version} to ${newest}, and the broker ${theirs}: the client needs brokers of Kafka 3.5 or later, up to 4.3`,
+  )
+}
+
 const finalizedTag = 2
+const unsupportedVersion = 35
 
 /** Asks a broker what it can do. Its answer alone has no tags in its header, whatever its version. */
 export function featuresRequest(): Request<Features> {
@@ -23,12 +60,10 @@ export function featuresRequest(): Request<Features> {
 function parse(frame: Buffer): Features {
   const walk = new Walk(frame)
   const errorCode = walk.int16()
+  if (errorCode === unsupportedVersion)
+    throw new KafkaError('UNSUPPORTED_VERSION', 'the broker is too old to say which versions it knows: the client needs Kafka 3.5 or later')
   if (errorCode !== 0) throw failureAt(errorCode)
-  const versions = walk.list(() => {
-    const key = walk.int16()
-    walk.int16()
-    return [key, walk.int16()] as const
-  })
+  const versions = walk.list(() => [walk.int16(), [walk.int16(), walk.int16()]] as const)
   walk.int32() // how long the broker asks to be left alone
   let finalized: (readonly [string, number])[] = []
   for (let left = walk.varint(); left > 0; left--) {

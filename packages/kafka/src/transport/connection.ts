@@ -51,6 +51,8 @@ const lifetimeShare = 0.8
 
 /** One connection to a broker, which answers the requests of a connection one after another. It never comes back once it is closed or broken. */
 export class Connection {
+  /** Gives the version in which a request that is written as `version` is sent; throws when the broker has none. Set when it is known what the broker knows. */
+  versionOf: (key: number, version: number) => number = (_, version) => version
   readonly #address: Address
   readonly #options: ConnectionOptions
   readonly #clientId: Buffer
@@ -133,6 +135,7 @@ export class Connection {
         return
       }
       const { requestTimeoutMs } = this.#options
+      const sent = this.versionOf(key, version)
       this.#correlation = (this.#correlation + 1) & 0x7fffffff
       this.#waiting.set(this.#correlation, {
         // Answers come in the order of the requests, so without this one none behind it can come.
@@ -147,7 +150,7 @@ export class Connection {
           }
         },
       })
-      this.#write(this.#header(key, version, tags.request, body), body)
+      this.#write(this.#header(key, sent, tags.request, body), body)
     })
   }
 

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { API, Connection as LibraryConnection } from '@platformatic/kafka'
 import type { BrokerError } from '@riacho/streams/engine'
 import { failureOf, KafkaError } from '../errors.ts'
+import { featuresRequest, versionFor } from '../metadata/features.ts'
 import { type Address, Connection, type ConnectionOptions, type Request } from './connection.ts'
 
 /** Stands for whichever broker answers. */
@@ -136,6 +137,14 @@ export class Links {
 
   async #to(address: Address, broker: number): Promise<Connection> {
     const connection = await Connection.open(address, this.#options, () => this.#forget(broker, undefined))
+    try {
+      // Brokers are upgraded one after another: each connection asks its own.
+      const features = await connection.request(featuresRequest())
+      connection.versionOf = (key, version) => versionFor(features, key, version, `${address.host}:${address.port}`)
+    } catch (thrown) {
+      connection.close()
+      throw thrown
+    }
     if (!this.closed) return connection
     connection.close()
     throw closedFailure()
