@@ -6,11 +6,15 @@ export { batchAttribute, batchField, headerBytes, lengthOverhead, readLong, writ
 export type {
   Admin,
   Broker,
+  BrokerCapabilities,
   CommittedOffset,
   Fetcher,
   FetchOptions,
+  GroupAssignor,
   GroupCallbacks,
+  GroupMember,
   GroupOptions,
+  GroupShare,
   Membership,
   PartitionOffsets,
   PartitionWriter,
@@ -23,7 +27,7 @@ export type {
 } from './contract/broker.ts'
 export { BrokerError } from './contract/broker.ts'
 export { type Clock, systemClock } from './contract/clock.ts'
-export type { Asked, GlobalCopy, GlobalFacts, Node, SourceFacts } from './contract/node.ts'
+export type { Asked, GlobalCopy, GlobalFacts, Node, OffsetReset, SourceFacts } from './contract/node.ts'
 export { type Headers, noHeaders } from './contract/record.ts'
 export type { Serde } from './contract/serde.ts'
 export type { Source, SourceReader, SourceRecord } from './contract/source.ts'

@@ -9,6 +9,8 @@ export interface Broker {
   readonly admin: Admin
   /** Bytes of key, value and headers of a record that any topic takes unless it is told otherwise. Undefined: no limit. */
   readonly recordBytesMax?: number
+  /** What it cannot do of this contract, frozen. Undefined: it does all. */
+  readonly capabilities?: BrokerCapabilities
   /** Joins a consumer group. Resolves when the member is known; the first assignment arrives by `on.assigned`. */
   join(group: GroupOptions, on: GroupCallbacks): Promise<Membership>
   /** A reader of partitions. It knows nothing about groups: the engine owns positions. */
@@ -20,6 +22,18 @@ export interface Broker {
   producer(options: ProducerOptions): Promise<Producer>
   /** Releases everything; open transactions are left to time out or to be fenced. */
   close(): Promise<void>
+}
+
+/** The limits of a client that cannot do all of the contract. What is asked beyond them fails with `UNSUPPORTED`, fatal. */
+export interface BrokerCapabilities {
+  /** Whether {@link GroupOptions.assign} is used; otherwise `join` rejects when it is given. */
+  readonly customAssignment: boolean
+  /** Whether transactions are of version 2 (KIP-890) where the cluster has them; a transaction that took too long then does not look like a fenced one. */
+  readonly secondTransactions: boolean
+  /** Whether a header may have no value. An empty one it may always have. */
+  readonly headersWithoutValue: boolean
+  /** The earliest timestamp that a record may have. */
+  readonly earliestTimestamp: number
 }
 
 /** A failure of the broker or of the way to it, flattened. */
@@ -77,6 +91,8 @@ export interface CommittedOffset extends TopicPartition {
 export interface TopicSpec {
   readonly name: string
   readonly partitions: number
+  /** On how many brokers it is kept. Default: what the cluster is configured with. */
+  readonly replicas?: number
   /** Kafka's topic configuration, such as `cleanup.policy`. */
   readonly config?: Readonly<Record<string, string>>
 }
@@ -84,7 +100,7 @@ export interface TopicSpec {
 /** What the engine asks of a cluster beside reading and writing. */
 export interface Admin {
   /**
-   * Creates what is missing, with the cluster's replication factor, and waits until it can be used. A topic that exists is left as it is,
+   * Creates what is missing and waits until it can be used. A topic that exists is left as it is,
    * whatever its partitions.
    */
   createTopics(topics: readonly TopicSpec[]): Promise<void>
@@ -117,15 +133,47 @@ export interface GroupOptions {
    * numbers of all topics together.
    */
   readonly assign?: (members: readonly string[], partitions: readonly TopicPartition[]) => ReadonlyMap<string, readonly TopicPartition[]>
+  /** Instead of `assign`: what members tell one another comes with it. */
+  readonly assignor?: GroupAssignor
+  /**
+   * The name that this member keeps when its process starts again (`group.instance.id`): as long as the group has not missed it, it gets the
+   * same partitions, and the others notice nothing. A second member of that name takes its place: the first is told by `lost`, fatally.
+   */
+  readonly instanceId?: string
+}
+
+/** Distributes the partitions of a group by what its members tell about themselves. All members of a group have equal ones. */
+export interface GroupAssignor {
+  /** What this member tells; asked before each rebalance. */
+  data?(): Uint8Array | undefined
+  /** Called on one of the members, which are sorted by id. What another member still owns is held back until it has given that up. */
+  assign(members: readonly GroupMember[], partitions: readonly TopicPartition[]): ReadonlyMap<string, GroupShare>
+}
+
+/** What the member that distributes knows of each. */
+export interface GroupMember {
+  readonly id: string
+  readonly instanceId?: string | undefined
+  readonly data?: Uint8Array | undefined
+  readonly owned: readonly TopicPartition[]
+}
+
+/** What a member is given, and told. */
+export interface GroupShare {
+  readonly partitions: readonly TopicPartition[]
+  readonly data?: Uint8Array | undefined
 }
 
 /** What a group tells its member. The engine answers between two steps of its loop. */
 export interface GroupCallbacks {
-  /** These partitions are this member's from now on, beside those it has. Called once after joining, with none if there are none for it yet. */
-  assigned(partitions: readonly TopicPartition[]): Promise<void>
+  /**
+   * These partitions are this member's from now on, beside those it has. Called once after joining, with none if there are none for it yet;
+   * and after every rebalance in which the member is told something by the {@link GroupAssignor}.
+   */
+  assigned(partitions: readonly TopicPartition[], data?: Uint8Array): Promise<void>
   /** Awaited before the partitions can move: finish, flush and commit here. */
   revoked(partitions: readonly TopicPartition[]): Promise<void>
-  /** The partitions are somebody else's already: no commit is possible. The member joins again by itself, under another id. */
+  /** The partitions are somebody else's already: no commit is possible. The member joins again by itself, under another id; not when `reason` is fatal. */
   lost(partitions: readonly TopicPartition[], reason: BrokerError): void
 }
 
@@ -138,8 +186,16 @@ export interface Membership {
   readonly generation: number
   /** Waits while the group rebalances. Fails with a fenced error when the generation is no longer the group's. */
   commit(offsets: readonly CommittedOffset[]): Promise<void>
-  /** Gives up the partitions (no `revoked` is called) and leaves the group at once. */
-  leave(): Promise<void>
+  /**
+   * Says that whoever works for this member goes on. From the first call on it is missed: when it has not come for the longest time between
+   * two polls (`max.poll.interval.ms`) the member leaves, is told so by `lost`, and joins again at the next call. Not while a callback runs.
+   */
+  alive?(): void
+  /**
+   * Gives up the partitions (no `revoked` is called) and leaves the group at once. A member with an `instanceId` falls silent instead, so that
+   * it may come back; `forGood` makes it leave, too.
+   */
+  leave(forGood?: boolean): Promise<void>
 }
 
 /** How much a fetcher hands out at once, and what it may see. */
