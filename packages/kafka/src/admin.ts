@@ -28,9 +28,9 @@ export class KafkaAdmin implements Admin {
     await this.#links.retrying(() => this.#ready(topics.map(topic => topic.name)))
   }
 
-  async #create({ name, partitions, config = {} }: TopicSpec): Promise<void> {
+  async #create({ name, partitions, replicas = clusterDefault, config = {} }: TopicSpec): Promise<void> {
     const configs = Object.entries(config).map(([key, value]) => ({ name: key, value }))
-    const request = { name, numPartitions: partitions, replicationFactor: clusterDefault, assignments: [], configs }
+    const request = { name, numPartitions: partitions, replicationFactor: replicas, assignments: [], configs }
     await this.#links
       .retrying(() => this.#links.once(anyBroker, createTopicsV7.api, [request], workLimitMs, false))
       .catch((failure: BrokerError) => {

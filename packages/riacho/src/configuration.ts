@@ -16,6 +16,11 @@ const table = {
   guarantee: [z.enum(['at-least-once', 'exactly-once']), 'at-least-once or exactly-once'],
   commitIntervalMs: [wholeNumber(0, day), `a whole number of milliseconds from 0 to ${day}`],
   maxTaskIdleMs: [wholeNumber(-1, day), `a whole number of milliseconds from -1 to ${day}`],
+  offsetReset: [
+    z.enum(['earliest', 'latest', 'none']),
+    'earliest, latest or none: where topics are read of which nothing is committed, or of which what comes next is gone',
+  ],
+  replicationFactor: [wholeNumber(1, 32_767), 'a whole number: on how many brokers internal topics are kept'],
   keepStreamTime: [yesOrNo, 'true or false'],
   stateStore: [z.enum(['memory', 'lmdb']), 'memory or lmdb: where state is kept, lmdb in files below dataDir'],
   httpPort: [wholeNumber(0, 65_535), 'a port from 0 (any free one) to 65535'],

@@ -21,7 +21,7 @@ const numbers: AppMetrics = {
 }
 
 /** What the server reads of an application. */
-const app = { state: 'RUNNING' as State, metrics: () => numbers }
+const app = { state: 'RUNNING' as State, unansweredMs: 0, metrics: () => numbers }
 const open: (HttpServer | Server)[] = []
 afterEach(async () => {
   for (const server of open.splice(0)) await server.close()
@@ -76,12 +76,21 @@ describe('the HTTP server', () => {
     ['PENDING_SHUTDOWN', 200, 503],
     ['ERROR', 503, 503],
   ])('tells health in state %s', async (state, live, ready) => {
-    const server = await serveHttp({ app: { state }, registry: makeMetrics(app).registry, host: '127.0.0.1', port: 0 })
+    const server = await serveHttp({ app: { state, unansweredMs: 0 }, registry: makeMetrics(app).registry, host: '127.0.0.1', port: 0 })
     open.push(server)
     expect((await fetch(`${server.url}/health/live`)).status).toBe(live)
     const answer = await fetch(`${server.url}/health/ready`)
     expect(answer.status).toBe(ready)
     expect(await answer.json()).toMatchObject({ ready: ready === 200, state, reasons: ready === 200 ? [] : [expect.any(String)] })
+  })
+
+  it('is not ready while the broker does not answer', async () => {
+    const away = { state: 'RUNNING' as State, unansweredMs: 61_000 }
+    const server = await serveHttp({ app: away, registry: makeMetrics(app).registry, host: '127.0.0.1', port: 0 })
+    open.push(server)
+    expect((await fetch(`${server.url}/health/live`)).status).toBe(200)
+    const answer = await fetch(`${server.url}/health/ready`)
+    expect([answer.status, await answer.json()]).toMatchObject([503, { ready: false, reasons: ['the broker has not answered for 61 s'] }])
   })
 
   it('takes the next free port unless one is asked for', async () => {

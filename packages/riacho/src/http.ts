@@ -11,7 +11,7 @@ const portsTried = 100
 
 /** What the server shows and where it listens. */
 export interface HttpOptions {
-  readonly app: Pick<App, 'state'>
+  readonly app: Pick<App, 'state' | 'unansweredMs'>
   readonly registry: Registry
   readonly host: string
   /** Without one: 9095, or the next free port. 0: any free port. */
@@ -24,6 +24,9 @@ export interface HttpServer {
   readonly url: string
   close(): Promise<void>
 }
+
+/** A broker that does not answer for so long is away. */
+const unansweredMaxMs = 3_000
 
 /** Why an application in this state is not ready; empty when it is. */
 const reasons: Readonly<Record<State, readonly string[]>> = {
@@ -60,8 +63,11 @@ function routes({ app, registry }: HttpOptions): FastifyInstance {
     return reply.code(alive ? 200 : 503).send({ live: alive, state: app.state })
   })
   server.get('/health/ready', async (_request, reply) => {
-    const ready = app.state === 'RUNNING'
-    return reply.code(ready ? 200 : 503).send({ ready, state: app.state, reasons: reasons[app.state] })
+    const { state, unansweredMs } = app
+    const away = state === 'RUNNING' && unansweredMs > unansweredMaxMs
+    const why = away ? [`the broker has not answered for ${Math.round(unansweredMs / 1000)} s`] : reasons[state]
+    const ready = why.length === 0
+    return reply.code(ready ? 200 : 503).send({ ready, state, reasons: why })
   })
   return server
 }

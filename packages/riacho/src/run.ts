@@ -77,12 +77,14 @@ async function createTopics(broker: Broker, plan: Topology): Promise<void> {
 }
 
 /** What the engine takes of the settings: an absent one stays absent, so that the engine's default holds. */
-function engineSettings({ guarantee, commitIntervalMs, keepStreamTime, maxTaskIdleMs }: Settings) {
+function engineSettings({ guarantee, commitIntervalMs, keepStreamTime, maxTaskIdleMs, offsetReset, replicationFactor }: Settings) {
   return {
     ...(guarantee !== undefined && { guarantee }),
     ...(commitIntervalMs !== undefined && { commitIntervalMs }),
     ...(keepStreamTime !== undefined && { keepStreamTime }),
     ...(maxTaskIdleMs !== undefined && { maxTaskIdleMs }),
+    ...(offsetReset !== undefined && { offsetReset }),
+    ...(replicationFactor !== undefined && { replicationFactor }),
   }
 }
 

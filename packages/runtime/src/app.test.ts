@@ -232,7 +232,7 @@ it('fails when the broker fails, closes all the same, and leaves the partitions 
   expect((await read(broker, 'out')).length).toBe(100)
 })
 
-it('stops when what it would read next is gone, instead of computing on without it', async () => {
+it("stops when what it would read next is gone and its policy is 'none'", async () => {
   const broker = await laid(10)
   const first = app(passing, { broker })
   await first.start()
@@ -240,9 +240,9 @@ it('stops when what it would read next is gone, instead of computing on without 
   await first.stop()
   await write(broker, 'in', ...numbered(10, ['a'], 10))
   await broker.admin.deleteRecords([{ topic: 'in', partition: 0, offset: 15 }])
-  const next = app(passing, { broker })
+  const next = app(passing, { broker, offsetReset: 'none' })
   await next.start()
-  await expect(next.done).rejects.toMatchObject({ code: 'OFFSET_OUT_OF_RANGE', at: { topic: 'in', partition: 0 } })
+  await expect(next.done).rejects.toMatchObject({ code: 'RIACHO_OFFSET_RESET', place: { topic: 'in', partition: 0 } })
   expect([next.state, await committed(broker, 'passing', 'in')]).toEqual(['ERROR', 10])
 })
 

@@ -15,6 +15,8 @@ export interface App {
   readonly done: Promise<void>
   /** Resolves when all input there is has been processed and committed. */
   untilEnd(): Promise<void>
+  /** Milliseconds since a question to the broker that it has not answered yet: it is asked twice a second. */
+  readonly unansweredMs: number
   metrics(): AppMetrics
 }
 
@@ -43,6 +45,9 @@ class Application implements App {
   #settle!: { resolve: () => void; reject: (error: unknown) => void }
   #lag: AppMetrics['lag'] = []
   #lagAsked = 0
+  /** Since when the broker has been asked in vain. */
+  #unanswered: number | undefined
+  #asking = false
 
   constructor(topology: Topology, all: Settings) {
     this.#settings = all
@@ -104,6 +109,10 @@ class Application implements App {
     }
   }
 
+  get unansweredMs(): number {
+    return this.#unanswered === undefined ? 0 : this.#settings.clock.now() - this.#unanswered
+  }
+
   metrics(): AppMetrics {
     const { counters, tasks } = this.#engine
     return {
@@ -156,8 +165,8 @@ class Application implements App {
         engine.punctuate()
         if (engine.failure !== undefined) throw engine.failure
         await engine.commitDue(false)
-        await engine.purge()
-        await this.#askLag()
+        void engine.purge()
+        void this.#askLag()
         busy = taken > 0
         // Promises of stages, timers and sockets come to their turn.
         if (busy) await new Promise(resolve => setImmediate(resolve))
@@ -180,15 +189,21 @@ class Application implements App {
     }
   }
 
+  /** Asks while the loop goes on: it tells whether the broker is there, too. */
   async #askLag(): Promise<void> {
     const now = this.#settings.clock.now()
-    if (now - this.#lagAsked < lagMs) return
+    if (this.#asking || now - this.#lagAsked < lagMs) return
+    this.#asking = true
     this.#lagAsked = now
+    this.#unanswered ??= now
     try {
       this.#lag = await this.#engine.lag()
+      this.#unanswered = undefined
     } catch (error) {
       // A number that nobody needs to go on. What is truly broken fails where it is used.
       this.#settings.log({ level: 'debug', message: `the lag could not be asked for: ${reasonOf(error)}` })
+    } finally {
+      this.#asking = false
     }
   }
 

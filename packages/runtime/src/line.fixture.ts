@@ -37,14 +37,14 @@ export class Line {
   polled: (slices: readonly RecordBatches[]) => readonly RecordBatches[] = slices => slices
   readonly #members: Membership[] = []
   readonly #wake = new Set<() => void>()
-  readonly #groups: { readonly on: GroupCallbacks; readonly owned: TopicPartition[] }[] = []
+  readonly #groups: { readonly on: GroupCallbacks; readonly owned: TopicPartition[]; deaf: boolean }[] = []
   #cut = false
-  #deaf = false
 
   constructor(to: Broker) {
     this.broker = {
       admin: this.#admin(to.admin),
       join: async (group, on) => {
+        this.#check()
         const member = await to.join(group, this.#callbacks(on))
         this.#members.push(member)
         return this.#member(member)
@@ -58,20 +58,20 @@ export class Line {
   /** The application is gone at once, as after kill -9: nothing that it does arrives any more, and the group knows. */
   async cut(): Promise<void> {
     this.#cut = true
-    this.#deaf = true
+    this.#deafen()
     for (const wake of this.#wake) wake()
     for (const member of this.#members) await member.leave()
   }
 
   /** The application is held up, and the group has given its partitions to others, which it does not know: a zombie. Its calls still arrive. */
   async outlive(): Promise<void> {
-    this.#deaf = true
+    this.#deafen()
     for (const member of this.#members) await member.leave()
   }
 
   /** The group says that the partitions are somebody else's. */
   async lose(reason: BrokerError): Promise<void> {
-    this.#deaf = true
+    this.#deafen()
     for (const member of this.#members) await member.leave()
     for (const { on, owned } of this.#groups) on.lost(owned.splice(0), reason)
   }
@@ -96,6 +96,11 @@ export class Line {
     return result
   }
 
+  /** Of memberships so far nothing is heard any more. */
+  #deafen(): void {
+    for (const group of this.#groups) group.deaf = true
+  }
+
   #check(): void {
     if (this.#cut) throw new BrokerError('CUT', 'the application is gone', { fenced: true })
   }
@@ -112,18 +117,19 @@ export class Line {
 
   #callbacks(on: GroupCallbacks): GroupCallbacks {
     const owned: TopicPartition[] = []
-    this.#groups.push({ on, owned })
+    const own = { on, owned, deaf: false }
+    this.#groups.push(own)
     return {
       assigned: async partitions => {
-        if (this.#deaf) return
+        if (own.deaf) return
         owned.push(...partitions)
         await on.assigned(partitions)
       },
       revoked: async partitions => {
-        if (!this.#deaf) await on.revoked(partitions)
+        if (!own.deaf) await on.revoked(partitions)
       },
       lost: (partitions, reason) => {
-        if (!this.#deaf) on.lost(partitions, reason)
+        if (!own.deaf) on.lost(partitions, reason)
       },
     }
   }

@@ -1,4 +1,4 @@
-import { type Broker, type Clock, RiachoError, type StoreSuppliers, systemClock } from '@riacho/streams/engine'
+import { type Broker, type Clock, type OffsetReset, RiachoError, type StoreSuppliers, systemClock } from '@riacho/streams/engine'
 import type { CrashLoopOptions } from './task/crash-guard.ts'
 
 /** Options of an application. Times in milliseconds, sizes in bytes. */
@@ -9,6 +9,10 @@ export interface AppOptions {
   /** Default 30,000; exactly once 100. */
   readonly commitIntervalMs?: number
   readonly clock?: Clock
+  /** Where topics are read of which the group has committed nothing, or of which what comes next is gone; a source may say otherwise. Default 'earliest', as Kafka Streams. */
+  readonly offsetReset?: OffsetReset
+  /** On how many brokers internal topics are kept (Kafka Streams: `replication.factor`). Default: what the cluster is configured with. */
+  readonly replicationFactor?: number
   /** Keeps rows elsewhere than in memory, as `lmdb({ directory })` of `@riacho/lmdb` does. Default: all state is in memory. */
   readonly stores?: StoreSuppliers
   /** Operators' stream time survives a restart, so that a record that was late stays late. Default false, as Kafka Streams. */
@@ -53,6 +57,8 @@ export interface Limits {
   readonly transactionTimeoutMs: number
   /** How often records of repartition topics that a commit covers are deleted. */
   readonly repartitionPurgeMs: number
+  /** For how long the application goes on while the broker cannot be reached (Kafka Streams: `task.timeout.ms`). */
+  readonly brokerAwayMs: number
   /** A restore that makes no progress for so long stops the application. */
   readonly restoreStallMs: number
   /** Time that a turn runs before it lets the process breathe. */
@@ -60,8 +66,9 @@ export interface Limits {
 }
 
 /** All options, with their defaults. */
-export interface Settings extends Omit<Required<AppOptions>, 'limits' | 'crashLoop' | 'stores'> {
+export interface Settings extends Omit<Required<AppOptions>, 'limits' | 'crashLoop' | 'stores' | 'replicationFactor'> {
   readonly crashLoop: CrashLoopOptions | undefined
+  readonly replicationFactor: number | undefined
   readonly stores: StoreSuppliers | undefined
   readonly limits: Limits
   readonly exactlyOnce: boolean
@@ -78,6 +85,7 @@ const defaults: Limits = Object.freeze({
   revokeDrainMs: 2000,
   transactionTimeoutMs: 60_000,
   repartitionPurgeMs: 30_000,
+  brokerAwayMs: 300_000,
   restoreStallMs: 60_000,
   turnMs: 10,
 })
@@ -111,6 +119,11 @@ export function settings(options: AppOptions): Settings {
   const maxTaskIdleMs = options.maxTaskIdleMs ?? 0
   if (!(Number.isSafeInteger(maxTaskIdleMs) && maxTaskIdleMs >= -1))
     throw new RiachoError('RIACHO_OPTION', `maxTaskIdleMs is a whole number, -1 or more, not ${maxTaskIdleMs}`)
+  const { offsetReset = 'earliest', replicationFactor } = options
+  if (!['earliest', 'latest', 'none'].includes(offsetReset))
+    throw new RiachoError('RIACHO_OPTION', `offsetReset is 'earliest', 'latest' or 'none', not '${String(offsetReset)}'`)
+  if (replicationFactor !== undefined && !(Number.isSafeInteger(replicationFactor) && replicationFactor > 0 && replicationFactor < 32_768))
+    throw new RiachoError('RIACHO_OPTION', `replicationFactor is a whole number of brokers above 0, not ${replicationFactor}`)
   return Object.freeze({
     broker: options.broker,
     guarantee,
@@ -120,6 +133,8 @@ export function settings(options: AppOptions): Settings {
     keepStreamTime: options.keepStreamTime ?? false,
     maxTaskIdleMs,
     strict: options.strict ?? false,
+    offsetReset,
+    replicationFactor,
     crashLoop: options.crashLoop,
     stores: options.stores,
     log: options.log ?? (() => {}),

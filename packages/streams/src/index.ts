@@ -2,7 +2,7 @@
 
 export type { Retry } from './async/retry.ts'
 export type { AsyncOptions } from './async/stage.ts'
-export type { OnError } from './contract/node.ts'
+export type { OffsetReset, OnError } from './contract/node.ts'
 export type { Change, Delta, Headers, StreamRecord, Windowed } from './contract/record.ts'
 export type { Serde, Serdes } from './contract/serde.ts'
 export { type Sink, SinkError } from './contract/sink.ts'

@@ -22,15 +22,13 @@ export async function isAtEnd(open: OpenTask, admin: Admin): Promise<boolean> {
   return topics.every((input, i) => input.position >= (ends[i]?.lastStable ?? 0))
 }
 
-/** What is left to read, by input of the task. */
-export async function lagOf(open: OpenTask, admin: Admin): Promise<readonly Lag[]> {
+/** What is left to read, by input of these tasks; the broker is asked once. */
+export async function lagsOf(tasks: readonly OpenTask[], admin: Admin): Promise<readonly Lag[]> {
   const lags: Lag[] = []
-  for (const reader of open.readers)
-    lags.push({ topic: reader.input.name, partition: reader.input.at.partition, records: await reader.lag() })
-  const topics = topicsOf(open)
-  const ends = await admin.offsets(topics.map(input => input.at))
-  topics.forEach((input, i) => {
-    lags.push({ ...input.at, records: Math.max(0, (ends[i]?.highWatermark ?? 0) - input.position) })
-  })
-  return lags
+  for (const { readers } of tasks)
+    for (const reader of readers) lags.push({ topic: reader.input.name, partition: reader.input.at.partition, records: await reader.lag() })
+  const inputs = tasks.flatMap(topicsOf)
+  if (inputs.length === 0) return lags
+  const ends = await admin.offsets(inputs.map(input => input.at))
+  return [...lags, ...inputs.map((input, i) => ({ ...input.at, records: Math.max(0, (ends[i]?.highWatermark ?? 0) - input.position) }))]
 }

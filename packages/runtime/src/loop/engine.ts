@@ -2,8 +2,6 @@ import {
   BrokerError,
   type CommittedOffset,
   type Fetcher,
-  internal,
-  type Membership,
   reasonOf,
   type Store,
   type SubTopology,
@@ -16,15 +14,22 @@ import { HeldLimits } from '../commit/held-limits.ts'
 import { GlobalTables } from '../global/global-tables.ts'
 import { Counters } from '../observe/counters.ts'
 import type { Settings } from '../options.ts'
-import { closeStores } from '../task/kept-store.ts'
+import { closeTask } from '../task/close.ts'
 import { type Before, type OpenContext, type OpenTask, openTask } from '../task/open.ts'
+import { resetPosition } from '../task/reset.ts'
 import type { EngineTask } from '../task/task.ts'
-import { isAtEnd, type Lag, lagOf, topicsOf } from './ends.ts'
+import { isAtEnd, type Lag, lagsOf, topicsOf } from './ends.ts'
 import { checkLimits } from './limits.ts'
-import { partitionsOf, prepareTopics } from './topics.ts'
+import { Patience } from './patience.ts'
+import { Purge } from './purge.ts'
+import { Seat } from './seat.ts'
+import { connectorPartitions, partitionsOf, prepareTopics } from './topics.ts'
 
 /** Commits of a task that may fail in a row before the application stops. */
 const failedCommitsMax = 5
+
+/** What came of a step towards a commit: 'fenced' when a newer producer or member has taken over. */
+type Outcome = 'committed' | 'aborted' | 'unknown' | 'fenced'
 
 /** Tasks and what feeds them, driven from outside one step at a time: by the loop of an application, or by a test driver. */
 export class Engine {
@@ -33,11 +38,12 @@ export class Engine {
   readonly counters = new Counters()
   readonly #open = new Map<string, OpenTask>()
   readonly #fetcher: Fetcher
-  #member: Membership | undefined
+  #seat: Seat | undefined
   #globals: GlobalTables | undefined
   #context: OpenContext | undefined
   #wake: () => void = () => {}
-  #purged: number
+  readonly #purge: Purge
+  readonly #away: Patience
   /** Commits that failed in a row, by task. */
   readonly #failures = new Map<string, number>()
   readonly #heldLimits = new HeldLimits()
@@ -46,7 +52,8 @@ export class Engine {
     this.plan = plan
     this.settings = settings
     this.#fetcher = settings.broker.fetcher({ isolation: 'read_committed' })
-    this.#purged = settings.clock.now()
+    this.#purge = new Purge(plan, settings)
+    this.#away = new Patience(settings.clock, settings.limits.brokerAwayMs, settings.log)
   }
 
   get tasks(): readonly EngineTask[] {
@@ -56,18 +63,7 @@ export class Engine {
   /** Finds out partitions, creates the topics that the application owns, and joins the group; resolves after the first assignment. `between` runs assignments between the loop's steps. */
   async join(between: (work: () => Promise<void>) => Promise<void>, lost: (error: unknown) => void): Promise<void> {
     const { broker } = this.settings
-    const connectors = new Map<string, readonly string[]>()
-    for (const node of this.plan.nodes) {
-      const connector = node.source?.connector
-      if (connector === undefined) continue
-      if (this.settings.exactlyOnce && connector.positions === 'acknowledged') {
-        this.settings.log({
-          level: 'warn',
-          message: `source ${connector.name} is acknowledged after the commit: what it reads is at least once`,
-        })
-      }
-      connectors.set(connector.name, await connector.partitions())
-    }
+    const connectors = await connectorPartitions(this.plan, this.settings)
     checkLimits(this.plan, this.settings)
     const counts = await prepareTopics(this.plan, this.settings, connectors)
     const lookUp = async (topic: string): Promise<void> => {
@@ -83,30 +79,8 @@ export class Engine {
     this.#context = { plan, settings, counters, counts, connectors, globals, lookUp, wake: () => this.wake() }
     this.#wake = () => this.#fetcher.wake()
     const topics = [...new Set(this.plan.subTopologies.flatMap(part => part.topics))]
-    const first = Promise.withResolvers<void>()
-    first.promise.catch(() => {})
-    this.#member = await broker.join(
-      { group: this.plan.id, topics },
-      {
-        assigned: async partitions => {
-          try {
-            await between(() => this.assign(partitions))
-          } catch (error) {
-            first.reject(error)
-            throw error
-          }
-          first.resolve()
-        },
-        revoked: partitions => between(() => this.revoke(partitions)),
-        lost: (partitions, reason) => {
-          // It rejects only when the application has failed of something else meanwhile.
-          between(() => this.#abandon(this.#tasksOf(partitions))).catch(() => {})
-          first.reject(reason)
-          lost(reason)
-        },
-      },
-    )
-    await first.promise
+    this.#seat = new Seat({ broker, group: { group: plan.id, topics }, work: this, between, lost })
+    await this.#seat.join()
   }
 
   /** Opens the tasks of these partitions. */
@@ -132,21 +106,45 @@ export class Engine {
     await this.#closeAll(going)
   }
 
+  /** Closes the tasks of partitions that are somebody else's already: nothing of theirs counts. */
+  lose(partitions: readonly TopicPartition[]): Promise<void> {
+    return this.#abandon(this.#tasksOf(partitions))
+  }
+
   /** Fetches for at most `maxWait` milliseconds and queues what came. */
   async fetch(maxWait: number): Promise<void> {
     await this.#countStarts()
     for (const { readers } of this.#open.values()) for (const reader of readers) reader.fill()
     this.#pauseOrResume()
     // What has come is queued though a global table fails: a closing task gives it back.
-    const fetched = this.#fetcher.poll(maxWait).then(slices => {
-      for (const batches of slices) {
-        const input = this.#inputOf(batches)
-        if (input === undefined) batches.release()
-        else input.add(batches)
-      }
-    })
+    const fetched = this.#fetcher.poll(maxWait).then(
+      slices => {
+        this.#away.over()
+        for (const batches of slices) {
+          const input = this.#inputOf(batches)
+          if (input === undefined) batches.release()
+          else input.add(batches)
+        }
+      },
+      (error: unknown) => this.#notFetched(error),
+    )
     for (const done of await Promise.allSettled([fetched, this.#globals?.follow()])) if (done.status === 'rejected') throw done.reason
     this.#pauseOrResume()
+  }
+
+  /** What comes next of a partition may be gone: then its policy says where to go on. */
+  async #notFetched(error: unknown): Promise<void> {
+    if (!(error instanceof BrokerError && error.code === 'OFFSET_OUT_OF_RANGE' && error.at !== undefined))
+      return this.#away.bear(error, 'nothing can be fetched')
+    const { at } = error
+    const input = this.#inputOf(at)
+    if (input === undefined) return this.#fetcher.remove(at)
+    const [ends] = await this.settings.broker.admin.offsets([at])
+    const position = resetPosition(input.offsetReset, ends!, input.position)
+    const message = `what comes next of ${at.topic}-${at.partition} is gone: it is read from offset ${position}, as '${input.offsetReset}' says`
+    this.settings.log({ level: 'warn', message, ...at, offset: input.position })
+    input.goOn(position)
+    this.#fetcher.seek(at, position)
   }
 
   /** Stops fetching what has enough, and under memory pressure all that has anything: an empty queue may always be filled, so no input starves another. */
@@ -187,9 +185,10 @@ export class Engine {
     for (const open of [...this.#open.values()]) {
       const { task, readers } = open
       if (task.guard === undefined || task.guard.counted) continue
-      const context = { plan: this.plan, settings: this.settings, member: this.#member!, connectors: readers, drainMs: 0 }
-      if ((await this.#tried(task, () => commitStart(task, context))) !== 'committed') await this.#recover(open, false)
-      else task.guard.counted = true
+      const context = { plan: this.plan, settings: this.settings, member: this.#seat!.member, connectors: readers, drainMs: 0 }
+      const outcome = await this.#tried(task, () => commitStart(task, context))
+      if (outcome === 'committed') task.guard.counted = true
+      if (await this.#movedOn(open, outcome)) return
     }
   }
 
@@ -230,28 +229,17 @@ export class Engine {
         task.changelog.bufferedBytes > limits.producerBytesMax
       if (all || pressed || clock.now() - task.lastCommit >= commitIntervalMs) {
         const outcome = await this.#commit(open, limits.commitDrainMs)
-        if (outcome !== 'committed') await this.#recover(open, outcome === 'aborted')
+        if (await this.#movedOn(open, outcome)) return
       } else if (task.producer.bufferedBytes > limits.producerBytesMax) {
-        if ((await this.#tried(task, () => task.producer.flush())) !== 'committed') await this.#recover(open, false)
+        const outcome = await this.#tried(task, () => task.producer.flush())
+        if (await this.#movedOn(open, outcome === 'aborted' ? 'unknown' : outcome)) return
       }
     }
   }
 
-  /** Deletes what commits cover from the repartition topics, now and then; they have no other end (Kafka Streams: `maybePurgeCommittedRecords`). */
-  async purge(): Promise<void> {
-    const now = this.settings.clock.now()
-    if (now - this.#purged < this.settings.limits.repartitionPurgeMs) return
-    this.#purged = now
-    const own = new Set(
-      this.plan.subTopologies.flatMap(part => part.reads.map(node => internal.repartition(this.plan.id, node.repartition!))),
-    )
-    const covered = this.tasks.flatMap(task => task.committed.filter(({ topic, offset }) => own.has(topic) && offset > 0))
-    if (covered.length === 0) return
-    try {
-      await this.settings.broker.admin.deleteRecords(covered)
-    } catch (error) {
-      this.settings.log({ level: 'warn', message: `old records of repartition topics could not be deleted: ${reasonOf(error)}` })
-    }
+  /** Deletes what commits cover from the repartition topics, when it is time. */
+  purge(): Promise<void> {
+    return this.#purge.due(this.tasks)
   }
 
   /** The error of a task that stopped. */
@@ -277,9 +265,7 @@ export class Engine {
 
   /** What is left to read, by input and by partition of global tables. */
   async lag(): Promise<readonly Lag[]> {
-    const lags: Lag[] = []
-    for (const open of this.#open.values()) lags.push(...(await lagOf(open, this.settings.broker.admin)))
-    return [...lags, ...((await this.#globals?.lag()) ?? [])]
+    return [...(await lagsOf([...this.#open.values()], this.settings.broker.admin)), ...((await this.#globals?.lag()) ?? [])]
   }
 
   /** The offsets that the group has committed for what the tasks read. */
@@ -297,18 +283,18 @@ export class Engine {
     } finally {
       this.#fetcher.close()
       this.#globals?.close()
-      await this.#member?.leave()
+      await this.#seat?.leave()
     }
   }
 
   /** Commits. Unless it says 'committed', the task must be closed, or go back to its last commit. */
-  async #commit(open: OpenTask, drainMs: number): Promise<'committed' | 'aborted' | 'unknown'> {
+  async #commit(open: OpenTask, drainMs: number): Promise<Outcome> {
     const { task } = open
     const { clock } = this.settings
     const began = performance.now()
     const asked = clock.now()
     const limit = this.settings.exactlyOnce ? Math.min(drainMs, this.settings.limits.transactionTimeoutMs / 3) : drainMs
-    const context = { plan: this.plan, settings: this.settings, member: this.#member!, connectors: open.readers, drainMs: limit }
+    const context = { plan: this.plan, settings: this.settings, member: this.#seat!.member, connectors: open.readers, drainMs: limit }
     const outcome = await this.#tried(task, () => commit(task, context))
     if (outcome !== 'committed') return outcome
     this.#failures.delete(task.id)
@@ -323,7 +309,7 @@ export class Engine {
   }
 
   /** Runs a step of a task towards its commit. A failure that going back can mend is an answer, up to `failedCommitsMax` in a row; others are thrown. */
-  async #tried(task: EngineTask, step: () => Promise<void>): Promise<'committed' | 'aborted' | 'unknown'> {
+  async #tried(task: EngineTask, step: () => Promise<void>): Promise<Outcome> {
     try {
       await step()
       return 'committed'
@@ -335,10 +321,28 @@ export class Engine {
       const failures = (this.#failures.get(task.id) ?? 0) + (error instanceof DrainTimeout ? 0 : 1)
       if (failures > failedCommitsMax) throw error
       this.#failures.set(task.id, failures)
-      const message = `commit failed, the task goes back to its last one: ${reasonOf(error)}`
+      const fenced = error instanceof BrokerError && error.fenced
+      const message = `commit failed, ${fenced ? 'the member joins its group again' : 'the task goes back to its last one'}: ${reasonOf(error)}`
       this.settings.log({ level: 'warn', message, task: task.id, failures })
-      return known ? 'aborted' : 'unknown'
+      return fenced ? 'fenced' : known ? 'aborted' : 'unknown'
     }
+  }
+
+  /** Goes on after a step that failed, if it did. Returns whether all tasks are given up. */
+  async #movedOn(open: OpenTask, outcome: Outcome): Promise<boolean> {
+    if (outcome === 'aborted' || outcome === 'unknown') await this.#recover(open, outcome === 'aborted')
+    if (outcome === 'fenced') await this.#joinAgain()
+    return outcome === 'fenced'
+  }
+
+  /**
+   * Somebody else has a task of this member, so nobody knows which of the others are still its own: it gives up all and joins anew (Kafka Streams: `TaskMigratedException`). To
+   * open such a task again at once would fence its new owner.
+   */
+  async #joinAgain(): Promise<void> {
+    this.counters.recoveries++
+    await this.#abandon([...this.#open.values()])
+    await this.#away.until(() => this.#seat!.again(), 'the group cannot be joined')
   }
 
   /**
@@ -364,18 +368,9 @@ export class Engine {
   async #closeAll(tasks: readonly OpenTask[], leaveStores = false): Promise<void> {
     const failures: unknown[] = []
     for (const open of tasks) {
-      const { task, readers } = open
-      this.#open.delete(task.id)
+      this.#open.delete(open.task.id)
       for (const input of topicsOf(open)) this.#fetcher.remove(input.at)
-      const parts = [
-        ...readers.map(reader => () => reader.close()),
-        () => task.close(),
-        async () => leaveStores || closeStores(task.kept),
-        () => (this.settings.exactlyOnce ? task.producer.abort() : Promise.resolve()),
-        () => task.producer.close(),
-        () => (task.changelog === task.producer ? Promise.resolve() : task.changelog.close()),
-      ]
-      for (const close of parts) await close().catch((thrown: unknown) => failures.push(thrown))
+      failures.push(...(await closeTask(open, this.settings.exactlyOnce, leaveStores)))
     }
     if (failures.length > 0) throw failures[0]
   }

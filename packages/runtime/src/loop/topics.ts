@@ -1,9 +1,11 @@
 import {
   type Broker,
+  BrokerError,
   internal,
   isLogged,
   partitionCounts,
   RiachoError,
+  reasonOf,
   type StoreSpec,
   type TopicSpec,
   type Topology,
@@ -60,13 +62,27 @@ export function externalTopics(plan: Topology): readonly string[] {
   return [...new Set([...named, ...plan.globals.flatMap(({ source }) => source.topics)])]
 }
 
+/** The partitions of each connector by its name. */
+export async function connectorPartitions(plan: Topology, { exactlyOnce, log }: Settings): Promise<ReadonlyMap<string, readonly string[]>> {
+  const found = new Map<string, readonly string[]>()
+  for (const node of plan.nodes) {
+    const connector = node.source?.connector
+    if (connector === undefined) continue
+    if (exactlyOnce && connector.positions === 'acknowledged') {
+      log({ level: 'warn', message: `source ${connector.name} is acknowledged after the commit: what it reads is at least once` })
+    }
+    found.set(connector.name, await connector.partitions())
+  }
+  return found
+}
+
 /**
  * Finds out the partition counts of all topics of an application and creates those that it owns. `connectors` are the partitions of each connector by its name. Throws
  * `RIACHO_TOPIC_MISSING` for a topic that it only reads or writes, `RIACHO_TOPIC_PARTITIONS` for one of its own that has other partitions than its plan says.
  */
 export async function prepareTopics(
   plan: Topology,
-  { broker, crashLoop }: Settings,
+  { broker, crashLoop, replicationFactor }: Settings,
   connectors: ReadonlyMap<string, readonly string[]>,
 ): Promise<Map<string, number>> {
   const external = new Set(externalTopics(plan))
@@ -79,11 +95,29 @@ export async function prepareTopics(
   }
   const positions = [...connectors].map(([name, partitions]) => [internal.positions(plan.id, name), partitions.length] as const)
   const counts = new Map(partitionCounts(plan, new Map([...known, ...positions])))
-  const specs = internalTopics(plan, counts)
-  await broker.admin.createTopics(specs)
+  const specs = internalTopics(plan, counts).map(spec => ({
+    ...spec,
+    ...(replicationFactor !== undefined && { replicas: replicationFactor }),
+  }))
+  await createMissing(broker, specs)
   await checkPartitions(broker, specs)
   for (const spec of specs) counts.set(spec.name, spec.partitions)
   return counts
+}
+
+/** Only what is missing is asked for: who may not create topics may find them made. */
+async function createMissing(broker: Broker, specs: readonly TopicSpec[]): Promise<void> {
+  const found = await broker.admin.partitions(specs.map(({ name }) => name))
+  for (const spec of specs.filter(({ name }) => !found.has(name))) {
+    try {
+      await broker.admin.createTopics([spec])
+    } catch (error) {
+      if (!(error instanceof BrokerError) || error.retriable) throw error
+      const config = Object.entries(spec.config ?? {}).map(([name, value]) => `${name}=${value}`)
+      const message = `internal topic ${spec.name} cannot be created (${reasonOf(error)}): let this application create topics, or create it with ${spec.partitions} partitions, ${config.join(', ')}`
+      throw new RiachoError('RIACHO_TOPIC_CREATE', message, { cause: error, place: { topic: spec.name } })
+    }
+  }
 }
 
 async function checkPartitions(broker: Broker, specs: readonly TopicSpec[]): Promise<void> {

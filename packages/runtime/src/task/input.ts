@@ -1,4 +1,4 @@
-import type { Origin, Position, RecordBatches, RecordCursor, SourceRecord, TopicPartition } from '@riacho/streams/engine'
+import type { OffsetReset, Origin, Position, RecordBatches, RecordCursor, SourceRecord, TopicPartition } from '@riacho/streams/engine'
 import { noHeaders } from '@riacho/streams/engine'
 import { BytesCursor } from './bytes-cursor.ts'
 import type { Entrance } from './decoder.ts'
@@ -12,6 +12,8 @@ export class Input {
   readonly #entrance: Entrance
   /** Offset to commit: of the record that will be taken next. */
   position: number
+  /** Where it goes on when what comes next is gone. */
+  offsetReset: OffsetReset = 'earliest'
   /** Last stable offset as last heard of. */
   end = 0
   /** Bytes that wait. */
@@ -99,6 +101,11 @@ export class Input {
   skip(): void {
     this.#ready = false
     this.#advance(this.#slices[0]!.cursor)
+  }
+
+  /** What comes after that which waits is at this offset. */
+  goOn(position: number): void {
+    if (this.empty) this.position = position
   }
 
   where(): Position {

@@ -24,6 +24,7 @@ import { CrashGuard, startsMark } from './crash-guard.ts'
 import { Decoder } from './decoder.ts'
 import { Input } from './input.ts'
 import { closeStores, type KeptStore } from './kept-store.ts'
+import { resetPosition } from './reset.ts'
 import { EngineTask } from './task.ts'
 
 /** What opening a task needs of its engine. */
@@ -63,7 +64,9 @@ export async function openTask(part: SubTopology, partition: number, context: Op
     try {
       return await openOnce(part, partition, context, before)
     } catch (error) {
-      if (!(error instanceof BrokerError && error.retriable) || failures > failedOpensMax) {
+      // What a restore would read may be deleted meanwhile: then it begins anew.
+      const passing = error instanceof BrokerError && (error.retriable || error.code === 'OFFSET_OUT_OF_RANGE')
+      if (!passing || failures > failedOpensMax) {
         closeStores(before?.kept)
         throw error
       }
@@ -141,9 +144,14 @@ async function filled(task: EngineTask, context: OpenContext, known: Committed, 
     const name = connector === undefined ? topic : connector.name
     const at = { topic, partition }
     const ends = connector === undefined ? (await settings.broker.admin.offsets([at]))[0] : undefined
-    const start = known.get(topic)?.offset ?? ends?.start ?? 0
+    const offsetReset = facts.offsetReset ?? settings.offsetReset
+    const committed = known.get(topic)?.offset
+    const start = committed ?? (ends === undefined ? 0 : resetPosition(offsetReset, ends))
     const decoder = new Decoder(node.label, facts, task, settings.strict, unread)
     const input = new Input(at, name, { decoder, emit: counted(emit, node.label, context.counters) }, start)
+    input.offsetReset = offsetReset
+    // Once it has begun at the end it goes on from there, though it dies before its first record.
+    if (committed === undefined && offsetReset === 'latest') task.dirty = true
     input.end = ends?.lastStable ?? 0
     input.partitionTime = known.get(topic)?.partitionTime ?? -1
     task.streamTime = Math.max(task.streamTime, input.partitionTime)
@@ -201,7 +209,15 @@ function inputsOf(
     ways.set(topic, {
       node,
       topic,
-      facts: { topics: [topic], key: key!, value: value!, invalidTimestamp: 'fail', onError: 'fail', nulls: 'keep' },
+      facts: {
+        topics: [topic],
+        key: key!,
+        value: value!,
+        invalidTimestamp: 'fail',
+        onError: 'fail',
+        nulls: 'keep',
+        offsetReset: 'earliest',
+      },
       emit: emit as Way['emit'],
       unread: plan.unread.has(node),
     })
@@ -222,6 +238,7 @@ function checkSame(a: SourceFacts, b: SourceFacts, topic: string): void {
     a.value !== b.value ||
     a.timestamp !== b.timestamp ||
     a.nulls !== b.nulls ||
+    a.offsetReset !== b.offsetReset ||
     a.invalidTimestamp !== b.invalidTimestamp
   ) {
     throw new RiachoError('RIACHO_OPTION', `'${topic}' is read twice with different options: read it once and use the stream twice`, {

@@ -22,6 +22,12 @@ export type NodeKind =
   | 'process'
   | 'rx'
 
+/**
+ * Where a topic is read of which the group has committed nothing, or of which what comes next is gone (Kafka Streams: `AutoOffsetReset`): from its beginning, from its
+ * end, or not at all, which stops the application.
+ */
+export type OffsetReset = 'earliest' | 'latest' | 'none'
+
 /** What a source node reads. */
 export interface SourceFacts {
   /** Topics, or none when it reads a connector. */
@@ -36,6 +42,8 @@ export interface SourceFacts {
   /** Most milliseconds by which a time may be ahead of the wall clock: beyond, it is invalid. */
   readonly maxFutureSkew?: number
   readonly onError: OnError
+  /** Default: what the application says. */
+  readonly offsetReset?: OffsetReset
   /** Whether records with a null value are handed on or dropped and counted. */
   readonly nulls: 'keep' | 'drop'
 }

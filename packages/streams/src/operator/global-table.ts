@@ -25,7 +25,7 @@ export interface GlobalHistory<K, V> extends GlobalTable<K, V> {
 }
 
 /** How a global table is read. Dead letters of it do not exist: every instance would write them. */
-export interface GlobalTableOptions<K, V> extends Omit<TopicOptions<K, V>, 'onError'> {
+export interface GlobalTableOptions<K, V> extends Omit<TopicOptions<K, V>, 'onError' | 'offsetReset'> {
   /** Name of its store. Default: the topic. */
   readonly store?: string
   /** What bytes that their serde refuses do. Default 'fail': the application stops. */

@@ -1,4 +1,4 @@
-import type { OnError, SourceFacts } from '../contract/node.ts'
+import type { OffsetReset, OnError, SourceFacts } from '../contract/node.ts'
 import type { StreamRecord } from '../contract/record.ts'
 import type { Serde, Serdes } from '../contract/serde.ts'
 import { RiachoError } from '../errors.ts'
@@ -22,6 +22,11 @@ export interface TopicOptions<K, V> extends Serdes<K, V> {
   readonly maxFutureSkew?: number
   /** What bytes that their serde refuses do. Default 'fail'. */
   readonly onError?: OnError
+  /**
+   * Where to begin when the group has committed nothing, or when what comes next is gone (Kafka Streams: `Consumed.withOffsetResetPolicy`). Default: what the application
+   * says.
+   */
+  readonly offsetReset?: OffsetReset
 }
 
 /** The facts of a source of topics. `invalid`: what is done with invalid times when the options do not say. */
@@ -45,8 +50,14 @@ export function sourceFacts<K, V>(
     invalidTimestamp: options.invalidTimestamp ?? invalid,
     ...(options.maxFutureSkew !== undefined && { maxFutureSkew: checkedSkew(options.maxFutureSkew) }),
     onError: options.onError ?? 'fail',
+    ...(options.offsetReset !== undefined && { offsetReset: checkedReset(options.offsetReset) }),
     nulls,
   })
+}
+
+function checkedReset(policy: OffsetReset): OffsetReset {
+  if (['earliest', 'latest', 'none'].includes(policy)) return policy
+  throw new RiachoError('RIACHO_OPTION', `offsetReset is 'earliest', 'latest' or 'none', not '${String(policy)}'`)
 }
 
 function checkedSkew(skew: number): number {
