@@ -1,48 +1,93 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 
-/** A proxy before a Kafka, which knows what passes: it can lose the answer of a request that was carried out. */
+/**
+ * What happens to a request:
+ * - `lost`: it is carried out, and its answer is lost with the connection;
+ * - `late`: it is carried out, and its answer comes later, with all behind it on the connection;
+ * - `stray`: its connection is lost at once, and it is carried out later;
+ * - `damaged`: the last record that it brings has a wrong byte, so that the broker refuses its batch.
+ */
+export type Fate = 'lost' | 'late' | 'stray' | 'damaged'
+
+/** What a proxy does, and to which requests. */
+export interface Mischief {
+  readonly fates: readonly Fate[]
+  /** The requests, by Kafka's numbers. */
+  readonly requests: readonly number[]
+  /** Each n-th of them, with one fate after the other. */
+  readonly every: number
+  /** How many of them at most. Default: no limit. */
+  readonly most?: number
+  /** How much later what comes later comes. */
+  readonly delayMs?: number
+}
+
+/** A proxy before a Kafka, which knows what passes. */
 export interface KafkaProxy {
   readonly port: number
   /** Where it leads: a port of 127.0.0.1. */
   target: number
-  /** Loses every n-th answer of these requests, by Kafka's numbers, and the connection with it; 0 loses none. */
-  lose(keys: readonly number[], nth: number): void
-  /** Answers lost so far. */
-  readonly lost: number
+  /** What it does from now on; nothing at first. */
+  mischief: Mischief | undefined
+  /** Requests that met a fate so far. */
+  readonly faults: number
   stop(): Promise<void>
 }
 
 /** Starts a proxy on a free port. */
 export async function startProxy(): Promise<KafkaProxy> {
   const sockets = new Set<Socket>()
-  let [keys, nth, seen, lost, target]: [readonly number[], number, number, number, number] = [[], 0, 0, 0, 0]
-  const isLost = (key: number | undefined): boolean => {
-    if (nth === 0 || key === undefined || !keys.includes(key) || ++seen % nth !== 0) return false
-    lost++
-    return true
+  let mischief: Mischief | undefined
+  let [seen, done, faults, target] = [0, 0, 0, 0]
+  const fateOf = (request: number): Fate | undefined => {
+    if (mischief === undefined || !mischief.requests.includes(request)) return undefined
+    const { every, fates, most = Number.POSITIVE_INFINITY } = mischief
+    if (done >= most || ++seen % every !== 0) return undefined
+    faults++
+    return fates[done++ % fates.length]
   }
   const server = createServer(client => {
     const broker = connect(target, '127.0.0.1')
-    const both = [client, broker]
-    for (const socket of both) {
+    // What strays reaches the broker when the client is gone.
+    let straying = 0
+    for (const [socket, other] of [
+      [client, broker],
+      [broker, client],
+    ] as const) {
       sockets.add(socket)
       socket.setNoDelay(true)
       socket.on('error', () => {})
       socket.on('close', () => {
         sockets.delete(socket)
-        for (const other of both) other.destroy()
+        if (straying === 0) other.destroy()
       })
     }
-    const asked = new Map<number, number>()
+    const asked = new Map<number, { fate: Fate; delayMs: number }>()
     frames(client, frame => {
-      asked.set(frame.readInt32BE(8), frame.readInt16BE(4))
-      broker.write(frame)
+      const fate = fateOf(frame.readInt16BE(4))
+      const delayMs = mischief?.delayMs ?? 0
+      if (fate !== undefined) asked.set(frame.readInt32BE(8), { fate, delayMs })
+      if (fate === 'damaged') frame[frame.length - fromLastValue]! ^= 1
+      if (fate !== 'stray') {
+        if (straying === 0) broker.write(frame)
+        return
+      }
+      straying++
+      client.destroy()
+      void sleep(delayMs).then(() => broker.write(frame))
     })
+    let answers = Promise.resolve()
     frames(broker, frame => {
-      if (isLost(asked.get(frame.readInt32BE(4)))) client.destroy()
-      else client.write(frame)
+      const { fate, delayMs } = asked.get(frame.readInt32BE(4)) ?? { fate: undefined, delayMs: 0 }
       asked.delete(frame.readInt32BE(4))
+      if (fate === 'stray') broker.destroy()
+      answers = answers.then(async () => {
+        if (fate === 'late') await sleep(delayMs)
+        if (fate === 'lost') client.destroy()
+        else if (!client.destroyed) client.write(frame)
+      })
     })
   })
   server.listen(0, '127.0.0.1')
@@ -55,11 +100,14 @@ export async function startProxy(): Promise<KafkaProxy> {
     set target(port) {
       target = port
     },
-    lose(of, each) {
-      ;[keys, nth] = [of, each]
+    get mischief() {
+      return mischief
     },
-    get lost() {
-      return lost
+    set mischief(of) {
+      ;[mischief, seen, done] = [of, 0, 0]
+    },
+    get faults() {
+      return faults
     },
     async stop() {
       for (const socket of sockets) socket.destroy()
@@ -68,6 +116,9 @@ export async function startProxy(): Promise<KafkaProxy> {
     },
   }
 }
+
+/** Behind the value of a request's last record: the number of its headers, and three empty tag sections. */
+const fromLastValue = 5
 
 /** Calls with each whole frame, its length included. */
 function frames(socket: Socket, each: (frame: Buffer) => void): void {

@@ -67,9 +67,10 @@ export class KafkaBroker implements Broker {
 
   producer(options: ProducerOptions): Promise<Producer> {
     const links = this.#link()
-    const { codec, link, transactionVersion } = this.#settings
+    const { codec, link, lingerMs, transactionVersion } = this.#settings
     const closed = () => void this.#links.delete(links)
-    return KafkaProducer.open({ cluster: this.#cluster, links, retryForMs: link.retryForMs, codec, transactionVersion, closed }, options)
+    const home = { cluster: this.#cluster, links, retryForMs: link.retryForMs, codec, lingerMs, transactionVersion, closed }
+    return KafkaProducer.open(home, options)
   }
 
   async close(): Promise<void> {

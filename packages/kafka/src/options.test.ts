@@ -18,6 +18,7 @@ it.each<[KafkaOptions, string]>([
   [{ brokers: ['a:1'], compression: 'zip' as 'gzip' }, 'zip'],
   [{ brokers: ['a:1'], retryForMs: 0 }, 'retryForMs is 0'],
   [{ brokers: ['a:1'], requestTimeoutMs: 1.5 }, 'requestTimeoutMs is 1.5'],
+  [{ brokers: ['a:1'], lingerMs: -1 }, 'lingerMs is -1'],
   [{ brokers: ['a:1'], heartbeatIntervalMs: 5000 }, 'a third'],
 ])('refuses %j', async (options, words) => {
   await expect(kafka(options)).rejects.toMatchObject({ code: 'CONFIGURATION', fatal: true, message: expect.stringContaining(words) })

@@ -22,11 +22,13 @@ export interface KafkaOptions {
   readonly transactionVersion?: 1 | 2 | undefined
   /** How producers compress their batches: `none`, `gzip`, `snappy`, `lz4` or `zstd`. Default `none`. */
   readonly compression?: Codec | undefined
+  /** After how long a producer sends a batch that is not full. Default: with the next flush. */
+  readonly lingerMs?: number | undefined
   /** Until a connection stands. Default 10,000. */
   readonly connectTimeoutMs?: number | undefined
   /** Until a broker answers; then the connection is given up. Default 30,000. */
   readonly requestTimeoutMs?: number | undefined
-  /** For how long a call is made again, a batch sent again and a fetch tried again, while the failure is one that passes. Default 60,000. */
+  /** For how long a call is made again, a batch sent again and a fetch tried again, while the failure is one that passes. Default 120,000. */
   readonly retryForMs?: number | undefined
   /** A member of a group that is not heard of for so long is lost. Default 10,000. */
   readonly sessionTimeoutMs?: number | undefined
@@ -44,6 +46,7 @@ export interface KafkaSettings {
   readonly link: LinkOptions
   readonly member: MemberOptions
   readonly codec: Codec
+  readonly lingerMs: number | undefined
   readonly transactionVersion: 1 | 2
   readonly poisonLoans: boolean
 }
@@ -51,7 +54,7 @@ export interface KafkaSettings {
 const numbers = {
   connectTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
-  retryForMs: 60_000,
+  retryForMs: 120_000,
   sessionTimeoutMs: 10_000,
   rebalanceTimeoutMs: 60_000,
   heartbeatIntervalMs: 500,
@@ -76,8 +79,7 @@ export function checked(options: KafkaOptions): KafkaSettings {
   if (!codecs.includes(compression)) throw wrong(`compression is ${JSON.stringify(compression)}: give one of ${codecs.join(', ')}`)
   if (sasl !== undefined && !mechanisms.includes(sasl.mechanism))
     throw wrong(`sasl.mechanism is ${JSON.stringify(sasl.mechanism)}: give one of ${mechanisms.join(', ')}`)
-  const time = (name: keyof typeof numbers): number => {
-    const value = options[name] ?? numbers[name]
+  const time = (name: keyof typeof numbers | 'lingerMs', value = options[name] ?? numbers[name as keyof typeof numbers]): number => {
     if (Number.isInteger(value) && value > 0 && value <= dayMs) return value
     throw wrong(`${name} is ${value}: give a whole number of milliseconds from 1 to ${dayMs}`)
   }
@@ -91,6 +93,7 @@ export function checked(options: KafkaOptions): KafkaSettings {
     link: { clientId, connectTimeoutMs, requestTimeoutMs, retryForMs, tls, authenticate: sasl && (request => authenticate(request, sasl)) },
     member: { sessionTimeoutMs, rebalanceTimeoutMs, heartbeatIntervalMs },
     codec: compression,
+    lingerMs: options.lingerMs === undefined ? undefined : time('lingerMs'),
     transactionVersion,
     poisonLoans: poisonLoans ?? Boolean(process.env.RIACHO_POISON_LOANS),
   }

@@ -22,6 +22,8 @@ export interface ProducerHome {
   readonly links: Links
   readonly retryForMs: number
   readonly codec: Codec
+  /** Milliseconds after which a batch that is not full is sent. Undefined: at the next flush. */
+  readonly lingerMs: number | undefined
   /** The newest version of transactions to use. */
   readonly transactionVersion: 1 | 2
   closed(producer: Producer): void
@@ -47,7 +49,9 @@ export class KafkaProducer implements Producer {
   static async open(home: ProducerHome, options: ProducerOptions): Promise<Producer> {
     if (options.transactionalId !== undefined) return TransactionalProducer.begin(home, options, options.transactionalId)
     const identity = await identify(home.links)
-    return new KafkaProducer(home, new Sender({ ...senderHome(home, options), version: 9, enlist: undefined }, identity))
+    const { links } = home
+    const more = { version: 9, enlist: undefined, identify: () => identify(links) } as const
+    return new KafkaProducer(home, new Sender({ ...senderHome(home, options), ...more }, identity))
   }
 
   get bufferedBytes(): number {
@@ -58,9 +62,8 @@ export class KafkaProducer implements Producer {
     return this.#sender.partition(at)
   }
 
-  async flush(): Promise<void> {
-    if (this.#sender.unsure) this.#sender.become(await identify(this.#home.links))
-    await this.#sender.flush()
+  flush(): Promise<void> {
+    return this.#sender.flush()
   }
 
   sendOffsets(): Promise<void> {
@@ -106,7 +109,8 @@ class TransactionalProducer implements Producer {
     this.#identity = opened.identity
     this.#renews = opened.second
     const enlist = opened.second ? undefined : (of: readonly TopicPartition[]) => this.#calls.addPartitions(this.#identity, of)
-    this.#sender = new Sender({ ...senderHome(home, options), version: opened.second ? 12 : 9, enlist }, opened.identity)
+    const more = { version: opened.second ? 12 : 9, enlist, identify: undefined } as const
+    this.#sender = new Sender({ ...senderHome(home, options), ...more }, opened.identity)
   }
 
   /** A newer epoch of the id: older producers are fenced, and what they left open is aborted first. */
@@ -156,15 +160,19 @@ class TransactionalProducer implements Producer {
   async #end(committed: boolean): Promise<void> {
     if (this.#lost !== undefined) throw this.#lost
     if (this.#sender.sent || this.#offsetsSent) {
+      this.#sender.ending = true
       try {
         const next = await this.#calls.end(this.#identity, committed)
-        // Without a new epoch at each end, sequences may have holes after a failure; a new epoch counts from 0.
-        this.#become(this.#broken !== undefined && !this.#renews ? await this.#calls.identify(next.transactionalId, next) : next)
+        // Without a new epoch at each end: what failed may still be on its way, and sequences have holes; a new epoch counts from 0.
+        const mended = !this.#renews && (this.#broken !== undefined || this.#sender.gap)
+        this.#become(mended ? await this.#calls.identify(next.transactionalId, next) : next)
       } catch (thrown) {
         const failure = failureOf(thrown)
         // Unless the cluster ended it itself, the outcome is unknown: nothing more may be done under this identity.
         if (!committed || !endedByCluster.has(failure.code)) this.#lost = failure
         throw failure
+      } finally {
+        this.#sender.ending = false
       }
     }
     this.#broken = undefined
@@ -217,12 +225,13 @@ class TransactionalProducer implements Producer {
   }
 }
 
-const senderHome = ({ cluster, links, retryForMs, codec }: ProducerHome, options: ProducerOptions) => ({
+const senderHome = ({ cluster, links, retryForMs, codec, lingerMs }: ProducerHome, options: ProducerOptions) => ({
   cluster,
   links,
   retryForMs,
   queue: { batchBytesMax: options.batchBytesMax ?? batchBytesMax, codec },
   hold: options.holdUntilFlush ?? false,
+  lingerMs,
 })
 
 async function identify(links: Links): Promise<Identity> {

@@ -23,12 +23,18 @@ export interface QueueOptions {
   readonly codec: Codec
   /** Called when a full batch may be sent. Without it full batches wait for {@link PartitionQueue.close}, too. */
   readonly full: (() => void) | undefined
+  /** Called when a batch begins. */
+  readonly begun?: (() => void) | undefined
 }
 
 /** How many batches back a broker knows one that comes again: more may not be on the way. */
 const onTheWayMax = 5
+const epochMax = 2 ** 15 - 1
 /** Sequences begin again at 0 after 2^31-1. */
 const sequences = 2 ** 31
+
+/** The number that follows so many records from this one on. */
+export const sequenceAfter = (sequence: number, records: number): number => (sequence + records) % sequences
 
 /** The records of one partition on their way to its leader, in order. */
 export class PartitionQueue implements PartitionWriter, TopicPartition {
@@ -58,11 +64,19 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
   #sent = 0
   /** After a failure nothing is sent until nothing is on the way; then all again. */
   #again = false
+  /** What has numbers gets those of the identity as it is now, from 0. */
   #renumber = false
+  #identity: Identity
+  /**
+   * Whether the broker is known to count the batches of this identity. One that has forgotten them, or never had any, takes any number for
+   * the first: until then a second batch on the way could get into the place of the one before it.
+   */
+  #counted = false
 
-  constructor(at: TopicPartition, options: QueueOptions) {
+  constructor(at: TopicPartition, identity: Identity, options: QueueOptions) {
     this.topic = at.topic
     this.partition = at.partition
+    this.#identity = identity
     this.#options = options
   }
 
@@ -87,11 +101,14 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
     const batch = new BatchEncoder()
     this.#batches.push(batch)
     this.bytes += batch.size
+    this.#options.begun?.()
     return batch
   }
 
   /** Makes everything that is here ready to be sent. */
   close(): void {
+    // Its first record may have been refused.
+    if (this.#open?.count === 0) this.bytes -= this.#batches.pop()!.size
     this.#open = undefined
     this.#due = this.#batches.length
   }
@@ -101,22 +118,22 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
     return this.#due > 0 || this.#unacknowledged.length > 0
   }
 
-  /** Whether a batch may have been appended without anybody knowing. */
-  get unsure(): boolean {
-    return this.#unacknowledged.length > 0
-  }
-
   /** Whether a batch may be sent now. */
   get ready(): boolean {
-    if (this.#again && this.onTheWay > 0) return false
+    if (this.onTheWay > 0 && (this.#again || !this.#counted)) return false
     const sent = this.#again ? 0 : this.#sent
     return sent < this.#unacknowledged.length || (this.#due > 0 && this.#unacknowledged.length < onTheWayMax)
   }
 
+  /** Whether its identity has no epoch left: it needs another one before anything is sent. */
+  get wornOut(): boolean {
+    return this.#identity.epoch > epochMax
+  }
+
   /** The batch to send next, counted as on the way. Call it when {@link PartitionQueue.ready}. */
-  next(identity: Identity): Sealed {
+  next(): Sealed {
     if (this.#again) this.#rewind()
-    if (this.#sent === this.#unacknowledged.length) this.#unacknowledged.push(this.#seal(identity))
+    if (this.#sent === this.#unacknowledged.length) this.#unacknowledged.push(this.#seal())
     this.onTheWay++
     return this.#unacknowledged[this.#sent++]!
   }
@@ -125,22 +142,31 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
   acknowledge(sealed: Sealed): void {
     this.onTheWay--
     this.failures = 0
+    this.#counted = true
     this.#drop(sealed)
   }
 
-  /** To be sent again, and all behind it. */
-  retry(): void {
+  /** To be sent again, and all behind it. Says whether it is the first to fail since they were sent. */
+  retry(): boolean {
     this.onTheWay--
+    const first = !this.#again
     this.#again = true
+    this.#counted = false
+    return first
   }
 
-  /** Never appended: its numbers go to those behind it. */
+  /** Never appended, and not to be sent again. */
   refuse(sealed: Sealed): void {
-    this.onTheWay--
+    this.retry()
     this.#drop(sealed)
-    this.#sequence = (this.#sequence - sealed.records + sequences) % sequences
-    this.#again = true
-    this.#renumber = true
+  }
+
+  /**
+   * Counts from 0 in the next epoch, also what has its numbers already. Whatever of the epoch so far still is on its way, the broker refuses
+   * from then on. Call it when none of what has its numbers was appended.
+   */
+  renew(): void {
+    this.restart({ ...this.#identity, epoch: this.#identity.epoch + 1 })
   }
 
   /** Whether every batch before this one has been acknowledged. */
@@ -148,28 +174,25 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
     return !this.#again && this.#unacknowledged[0] === sealed
   }
 
-  /** Throws everything away. Call it when nothing is on the way. */
-  discard(): void {
+  /** Throws everything away. Says whether something of it had its numbers, which leaves a gap. */
+  discard(): boolean {
+    const gap = this.#unacknowledged.length > 0
     this.#batches = []
     this.#due = 0
     this.#open = undefined
     this.#unacknowledged = []
     this.#sent = 0
-    this.#again = false
-    this.#renumber = false
     this.bytes = 0
     this.failures = 0
+    return gap
   }
 
-  /** For a new identity: counts from 0. What has its numbers already is thrown away. */
-  restart(): void {
-    for (const sealed of this.#unacknowledged) this.bytes -= sealed.bytes.length
-    this.#unacknowledged = []
-    this.#sent = 0
-    this.#again = false
-    this.#renumber = false
-    this.#sequence = 0
-    this.failures = 0
+  /** Another identity: counts from 0, also what has its numbers already. */
+  restart(identity: Identity): void {
+    if (identity.id !== this.#identity.id) this.#counted = false
+    this.#identity = identity
+    this.#again = true
+    this.#renumber = true
   }
 
   #drop(sealed: Sealed): void {
@@ -185,23 +208,32 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
     this.#sent = 0
     if (!this.#renumber) return
     this.#renumber = false
-    let back = this.#unacknowledged.reduce((sum, { records }) => sum + records, 0)
+    this.#sequence = 0
+    const { id, epoch } = this.#identity
     for (const { bytes, records } of this.#unacknowledged) {
-      bytes.writeInt32BE((this.#sequence - back + sequences) % sequences, batchField.baseSequence)
+      bytes.writeBigInt64BE(id, batchField.producerId)
+      bytes.writeInt16BE(epoch, batchField.producerEpoch)
+      bytes.writeInt32BE(this.#count(records), batchField.baseSequence)
       bytes.writeUInt32BE(crc32c(bytes, batchField.attributes), batchField.crc)
-      back -= records
     }
   }
 
-  #seal({ id, epoch, transactionalId }: Identity): Sealed {
+  /** The number of the first of so many records. */
+  #count(records: number): number {
+    const first = this.#sequence
+    this.#sequence = sequenceAfter(first, records)
+    return first
+  }
+
+  #seal(): Sealed {
     const batch = this.#batches.shift()!
     this.#due--
+    const { id, epoch, transactionalId } = this.#identity
     const { codec } = this.#options
     const [size, records] = [batch.size, batch.count]
-    const plain = batch.finish(Number(id), epoch, this.#sequence, transactionalId !== null, { crc: codec === 'none' })
+    const plain = batch.finish(Number(id), epoch, this.#count(records), transactionalId !== null, { crc: codec === 'none' })
     const bytes = compressed(plain, codec)
     this.bytes += bytes.length - size
-    this.#sequence = (this.#sequence + records) % sequences
     return { queue: this, records, bytes }
   }
 }

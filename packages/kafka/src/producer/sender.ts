@@ -8,16 +8,20 @@ import { produceRequest } from './request.ts'
 
 /** What a sender needs. */
 export interface SenderHome {
-  readonly cluster: Cluster
-  readonly links: Links
+  readonly cluster: Pick<Cluster, 'placeOf' | 'topics' | 'forget' | 'noted'>
+  readonly links: Pick<Links, 'send' | 'closed'>
   /** Milliseconds for which a batch is sent again. */
   readonly retryForMs: number
-  readonly queue: Omit<QueueOptions, 'full'>
+  readonly queue: Pick<QueueOptions, 'batchBytesMax' | 'codec'>
   /** Full batches wait for the next flush, too. */
   readonly hold: boolean
+  /** Milliseconds after which a batch that is not full is sent. Undefined: at the next flush. */
+  readonly lingerMs: number | undefined
   readonly version: 9 | 12
   /** Adds partitions to the open transaction, if they must be before anything is sent to them. */
   readonly enlist: ((partitions: readonly TopicPartition[]) => Promise<void>) | undefined
+  /** Gives another identity. Without transactions only. */
+  readonly identify: (() => Promise<Identity>) | undefined
 }
 
 /** Requests on the way to one broker. */
@@ -26,14 +30,17 @@ const requestsMax = 5
 const requestBytesMax = 8 << 20
 const retryPauseMs = 5
 const longestRetryPauseMs = 500
-const outOfOrder = 'OUT_OF_ORDER_SEQUENCE_NUMBER'
+/** The broker does not count this producer as the producer does. */
+const miscounted = new Set(['OUT_OF_ORDER_SEQUENCE_NUMBER', 'UNKNOWN_PRODUCER_ID'])
 
 /** Sends batches: several requests at a time to each broker, at most one batch of each partition in each. */
 export class Sender {
   /** Whether something was sent since the last {@link Sender.become}. */
   sent = false
-  /** Whether the cluster may or may not have appended a batch: the identity must be renewed before anything else is sent. */
-  unsure = false
+  /** Whether batches were thrown away that had their numbers: this identity cannot go on in the next transaction. */
+  gap = false
+  /** Nothing is sent while a transaction ends: what is appended meanwhile belongs to the next one. */
+  ending = false
   readonly #home: SenderHome
   readonly #queues = new Map<string, PartitionQueue>()
   /** Partitions that the open transaction has. */
@@ -43,6 +50,7 @@ export class Sender {
   #busy = 0
   #scheduled = false
   #timer: NodeJS.Timeout | undefined
+  #lingering: NodeJS.Timeout | undefined
   #failure: BrokerError | undefined
   #idle: (() => void)[] = []
 
@@ -61,7 +69,10 @@ export class Sender {
     const key = keyOf(at)
     let queue = this.#queues.get(key)
     if (queue === undefined) {
-      queue = new PartitionQueue(at, { ...this.#home.queue, full: this.#home.hold ? undefined : () => this.#schedule() })
+      const { hold, lingerMs } = this.#home
+      const full = hold ? undefined : () => this.#schedule()
+      const begun = hold || lingerMs === undefined ? undefined : () => this.#linger(lingerMs)
+      queue = new PartitionQueue(at, this.#identity, { ...this.#home.queue, full, begun })
       this.#queues.set(key, queue)
     }
     return queue
@@ -72,9 +83,9 @@ export class Sender {
     const again = identity.id === this.#identity.id && identity.epoch === this.#identity.epoch
     this.#identity = identity
     this.sent = false
-    this.unsure = false
+    this.gap = false
     this.#enlisted.clear()
-    if (!again) for (const queue of this.#queues.values()) queue.restart()
+    if (!again) for (const queue of this.#queues.values()) queue.restart(identity)
   }
 
   /** Sends everything appended so far. Rejects with the first failure since the last flush. */
@@ -82,6 +93,7 @@ export class Sender {
     for (const queue of this.#queues.values()) queue.close()
     this.#pump()
     await this.#settled()
+    if (this.#home.links.closed && this.bufferedBytes > 0) this.#failure ??= new KafkaError('CLOSED', 'closed before everything was sent')
     const failure = this.#failure
     this.#failure = undefined
     if (failure !== undefined) throw failure
@@ -91,13 +103,17 @@ export class Sender {
   async discard(): Promise<void> {
     this.#failure ??= new KafkaError('CLOSED', 'thrown away')
     await this.#settled()
-    for (const queue of this.#queues.values()) queue.discard()
+    for (const queue of this.#queues.values()) this.#discard(queue)
     this.#failure = undefined
   }
 
-  /** In a transaction nothing counts after a failure, and nothing at all after an unknown outcome. */
+  /** In a transaction nothing counts after a failure. */
   get #stopped(): boolean {
-    return this.unsure || this.#home.links.closed || (this.#failure !== undefined && this.#identity.transactionalId !== null)
+    return this.ending || this.#home.links.closed || (this.#failure !== undefined && this.#transactional)
+  }
+
+  get #transactional(): boolean {
+    return this.#identity.transactionalId !== null
   }
 
   #settled(): Promise<void> {
@@ -122,6 +138,14 @@ export class Sender {
     })
   }
 
+  #linger(lingerMs: number): void {
+    this.#lingering ??= setTimeout(() => {
+      this.#lingering = undefined
+      for (const queue of this.#queues.values()) queue.close()
+      this.#pump()
+    }, lingerMs)
+  }
+
   /** Sends what can be sent. */
   #pump(): void {
     const now = Date.now()
@@ -132,6 +156,7 @@ export class Sender {
       for (const queue of this.#queues.values()) {
         if (!queue.ready) continue
         if (queue.notBefore > now) later = Math.min(later, queue.notBefore)
+        else if (queue.wornOut) void this.#work(() => this.#replace(queue))
         else {
           const leader = this.#home.cluster.placeOf(queue)?.leader
           if (leader === undefined) lost.push(queue)
@@ -159,6 +184,16 @@ export class Sender {
     this.#pump()
   }
 
+  async #replace(queue: PartitionQueue): Promise<void> {
+    queue.notBefore = Number.POSITIVE_INFINITY
+    try {
+      queue.restart(await this.#home.identify!())
+    } catch (thrown) {
+      this.#giveUp(queue, failureOf(thrown))
+    }
+    queue.notBefore = 0
+  }
+
   async #find(lost: readonly PartitionQueue[]): Promise<void> {
     for (const queue of lost) queue.notBefore = Number.POSITIVE_INFINITY
     const topics = lost.map(queue => queue.topic)
@@ -178,10 +213,14 @@ export class Sender {
       if ((this.#requests.get(broker) ?? 0) >= requestsMax) return
       const batches: Sealed[] = []
       let bytes = 0
+      // A request with partitions that are not in the transaction yet waits; what waits with it would be overtaken.
+      let enlisted: boolean | undefined
       for (const queue of queues) {
         if (!queue.ready || bytes >= requestBytesMax || (queue.onTheWay > 0 && !this.#isEnlisted(queue))) continue
+        enlisted ??= this.#isEnlisted(queue)
+        if (this.#isEnlisted(queue) !== enlisted) continue
         queue.broker = broker
-        const sealed = queue.next(this.#identity)
+        const sealed = queue.next()
         bytes += sealed.bytes.length
         batches.push(sealed)
       }
@@ -219,16 +258,17 @@ export class Sender {
   #failed(sealed: Sealed, failure: BrokerError): void {
     const { queue } = sealed
     this.#home.cluster.noted(failure, [queue.topic])
-    // Behind a batch that failed every other one seems to be out of order.
-    const behind = failure.code === outOfOrder && !queue.isFirst(sealed)
-    if (failure.retriable || behind) {
-      queue.retry()
-      this.#delay(queue, failure)
+    const first = queue.isFirst(sealed)
+    const miscount = miscounted.has(failure.code)
+    if (failure.retriable || (miscount && !(first && this.#transactional))) {
+      // Behind a batch that failed every other one seems to be out of order. If the first one does, the broker has lost what came before it.
+      const firstToFail = queue.retry()
+      if (miscount && first) queue.renew()
+      if (firstToFail) this.#delay(queue, failure)
       return
     }
     queue.refuse(sealed)
-    // The broker has lost count of this producer.
-    this.unsure ||= failure.code === outOfOrder
+    this.#mend(queue)
     this.#failure ??= failure
   }
 
@@ -237,12 +277,21 @@ export class Sender {
     const now = Date.now()
     if (queue.failures++ === 0) queue.failingSince = now
     queue.notBefore = now + Math.min(retryPauseMs * 2 ** Math.min(queue.failures - 1, 10), longestRetryPauseMs)
-    if (failure.retriable && now - queue.failingSince >= this.#home.retryForMs) this.#giveUp(queue, failure)
+    if (now - queue.failingSince >= this.#home.retryForMs) this.#giveUp(queue, failure)
   }
 
   #giveUp(queue: PartitionQueue, failure: BrokerError): void {
-    this.unsure ||= queue.unsure
     this.#failure ??= failure
-    queue.discard()
+    this.#discard(queue)
+  }
+
+  #discard(queue: PartitionQueue): void {
+    if (queue.discard()) this.#mend(queue)
+  }
+
+  /** Numbers are missing from now on. Whatever still comes of those that were given must not fit, either. */
+  #mend(queue: PartitionQueue): void {
+    this.gap = true
+    if (!this.#transactional) queue.renew()
   }
 }

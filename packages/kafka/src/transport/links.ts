@@ -105,29 +105,32 @@ export class Links {
 
   #connection(broker: number): Promise<Connection> {
     if (this.closed) return Promise.reject(closedFailure())
-    let connection = this.#open.get(broker)
-    if (connection === undefined) {
-      connection = broker === anyBroker ? this.#connectAny() : this.#connect(broker)
-      this.#open.set(broker, connection)
-      connection.catch(() => setImmediate(() => this.#forget(broker, connection)))
+    const known = this.#open.get(broker)
+    if (known !== undefined) return known
+    // Only itself: the next connection may stand already, and what goes by a third one would overtake what goes by it.
+    const forget = () => {
+      if (this.#open.get(broker) === connection) this.#open.delete(broker)
     }
+    const connection = broker === anyBroker ? this.#connectAny(forget) : this.#connect(broker, forget)
+    this.#open.set(broker, connection)
+    connection.catch(() => setImmediate(forget))
     return connection
   }
 
-  async #connect(broker: number): Promise<Connection> {
+  async #connect(broker: number, forget: () => void): Promise<Connection> {
     const address = this.#brokers.addressOf(broker)
     if (address === undefined) throw new KafkaError('BROKER_NOT_AVAILABLE', `the cluster has no broker ${broker} at the moment`)
-    return this.#to(address, broker)
+    return this.#to(address, forget)
   }
 
   /** Another one first each time, so that one that hangs does not hold everything up. */
-  async #connectAny(): Promise<Connection> {
+  async #connectAny(forget: () => void): Promise<Connection> {
     const addresses = this.#brokers.addresses()
     const first = this.#turn++
     let failure: unknown
     for (let i = 0; i < addresses.length && !this.closed; i++) {
       try {
-        return await this.#to(addresses[(first + i) % addresses.length]!, anyBroker)
+        return await this.#to(addresses[(first + i) % addresses.length]!, forget)
       } catch (thrown) {
         failure = thrown
       }
@@ -135,8 +138,12 @@ export class Links {
     throw failure ?? closedFailure()
   }
 
-  async #to(address: Address, broker: number): Promise<Connection> {
-    const connection = await Connection.open(address, this.#options, () => this.#forget(broker, undefined))
+  async #to(address: Address, forget: () => void): Promise<Connection> {
+    let ready = false
+    const connection = await Connection.open(address, this.#options, () => {
+      // While it is not, the next address may be tried by now.
+      if (ready) forget()
+    })
     try {
       // Brokers are upgraded one after another: each connection asks its own.
       const features = await connection.request(featuresRequest())
@@ -145,13 +152,10 @@ export class Links {
       connection.close()
       throw thrown
     }
+    ready = true
     if (!this.closed) return connection
     connection.close()
     throw closedFailure()
-  }
-
-  #forget(broker: number, failed: Promise<Connection> | undefined): void {
-    if (failed === undefined || this.#open.get(broker) === failed) this.#open.delete(broker)
   }
 }
 
