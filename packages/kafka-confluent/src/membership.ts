@@ -1,0 +1,217 @@
+import { randomUUID } from 'node:crypto'
+import type { CommittedOffset, GroupCallbacks, GroupOptions, Membership, TopicPartition } from '@riacho/streams/engine'
+import type { ConfluentAdmin } from './admin.ts'
+import { called, type DriverConsumer, type DriverOffset } from './driver.ts'
+import { ConfluentError } from './errors.ts'
+import type { Home } from './home.ts'
+
+/** How long a member waits for the driver to say something before it looks. */
+const lookMs = 200
+
+/** What a member needs of its broker. */
+export interface MemberHome {
+  readonly home: Home
+  readonly admin: ConfluentAdmin
+  closed(member: ConfluentMembership): void
+}
+
+/**
+ * A member of a classic consumer group with the driver's cooperative assignor. Only the topic with the most partitions is subscribed: who has partition n of it has partition n of
+ * all topics, as the default assignment of the contract wants. Nothing is read here.
+ */
+export class ConfluentMembership implements Membership {
+  readonly group: string
+  /** Its own: the driver does not tell the group's. */
+  memberId: string = randomUUID()
+  /** Counted here, for the same reason. */
+  generation = -1
+  readonly #home: MemberHome
+  readonly #on: GroupCallbacks
+  readonly #partitions: ReadonlyMap<string, number>
+  readonly #consumer: DriverConsumer
+  #owned: readonly TopicPartition[] = []
+  #rebalances = 0
+  /** Callbacks, one after the other. */
+  #calling: Promise<void> = Promise.resolve()
+  #left = false
+  #stirred = false
+  #stir: () => void = () => {}
+  #pumping: Promise<void> = Promise.resolve()
+
+  private constructor(memberHome: MemberHome, options: GroupOptions, on: GroupCallbacks, partitions: ReadonlyMap<string, number>) {
+    this.group = options.group
+    this.#home = memberHome
+    this.#on = on
+    this.#partitions = partitions
+    const { driver, settings } = memberHome.home
+    const own = {
+      'group.id': options.group,
+      'enable.auto.commit': false,
+      'enable.auto.offset.store': false,
+      'partition.assignment.strategy': 'cooperative-sticky',
+      // What slips through before a pause is small.
+      'fetch.message.max.bytes': 1024,
+      'queued.min.messages': 1,
+      rebalance_cb: (change: { readonly code: number } | undefined, changed: readonly TopicPartition[]) => this.#rebalance(change, changed),
+      queue_non_empty_cb: () => this.#awake(),
+    }
+    this.#consumer = new driver.KafkaConsumer({ ...settings.client, ...settings.member, ...own, ...settings.last }, {})
+    this.#consumer.setDefaultConsumeTimeout(0)
+    this.#consumer.on('event.error', () => {}) // What does not pass is told by `consume`.
+  }
+
+  static async join(memberHome: MemberHome, options: GroupOptions, on: GroupCallbacks): Promise<ConfluentMembership> {
+    const { home, admin } = memberHome
+    if (options.assign !== undefined)
+      throw new ConfluentError('UNSUPPORTED', 'librdkafka takes no assignment of ours: leave `assign` out, or use @riacho/kafka', {
+        fatal: true,
+      })
+    const partitions = await admin.partitions(options.topics)
+    const missing = options.topics.find(topic => !partitions.has(topic))
+    if (missing !== undefined) throw new ConfluentError('UNKNOWN_TOPIC_OR_PARTITION', `topic '${missing}' does not exist`)
+    const member = new ConfluentMembership(memberHome, options, on, partitions)
+    const about = { allTopics: false, timeout: home.settings.requestTimeoutMs }
+    await called(done => member.#consumer.connect(about, done)).catch((thrown: unknown) => {
+      throw home.failures.of(thrown)
+    })
+    member.#consumer.subscribe([guideOf(partitions)])
+    member.#pumping = member.#pump()
+    return member
+  }
+
+  /** What the driver needs for offsets in a transaction. */
+  get consumer(): DriverConsumer {
+    return this.#consumer
+  }
+
+  /** Whether this member is the one that was meant when this id and generation were read. */
+  is({ memberId, generation }: { readonly memberId: string; readonly generation: number }): boolean {
+    return !this.#left && this.memberId === memberId && this.generation === generation
+  }
+
+  async commit(offsets: readonly CommittedOffset[]): Promise<void> {
+    if (offsets.length === 0) return
+    const { memberId } = this
+    await this.#home.home.retrying(async () => {
+      if (this.#left || this.memberId !== memberId)
+        throw new ConfluentError('UNKNOWN_MEMBER_ID', `this member is no longer in the group ${this.group}`, { fenced: true })
+      await called(done => this.#consumer.commitCb(offsets.map(forDriver), done))
+    })
+  }
+
+  async leave(): Promise<void> {
+    if (this.#left) return
+    this.#left = true
+    this.#owned = []
+    this.#awake()
+    await this.#pumping
+    this.#consumer.unsubscribe()
+    await called(done => this.#consumer.disconnect(done)).catch(() => undefined)
+    this.#home.closed(this)
+  }
+
+  /** The driver serves the group's events, and takes the member for alive, while it is asked for records; there are none, because all partitions are paused. */
+  async #pump(): Promise<void> {
+    while (!this.#left) {
+      this.#stirred = false
+      await called(done => this.#consumer.consume(1, done)).catch((thrown: unknown) => this.#failed(thrown))
+      if (!this.#stirred) await this.#quiet()
+    }
+  }
+
+  #failed(thrown: unknown): void {
+    const failure = this.#home.home.failures.of(thrown)
+    if (failure.fatal) this.#on.lost(this.#owned, failure)
+  }
+
+  #rebalance(change: { readonly code: number } | undefined, changed: readonly TopicPartition[]): void {
+    const { ERRORS } = this.#home.home.driver.CODES
+    const partitions = changed.map(({ topic, partition }) => ({ topic, partition }))
+    if (change?.code === ERRORS.ERR__ASSIGN_PARTITIONS) {
+      this.#consumer.incrementalAssign(partitions.map((at): DriverOffset => ({ ...at, offset: 0 })))
+      if (partitions.length > 0) this.#consumer.pause(partitions)
+      this.#queue(() => this.#assigned(this.#allOf(partitions)))
+      return
+    }
+    const lost = this.#left || this.#consumer.assignmentLost()
+    if (lost) this.#give(partitions)
+    this.#queue(() => (lost ? this.#lost() : this.#revoked(this.#allOf(partitions), partitions)))
+  }
+
+  /** Lets the driver go on: the partitions are free from now on. */
+  #give(partitions: readonly TopicPartition[]): void {
+    try {
+      this.#consumer.incrementalUnassign(partitions)
+    } catch (thrown) {
+      if (!this.#left) throw thrown
+    }
+  }
+
+  async #assigned(partitions: readonly TopicPartition[]): Promise<void> {
+    if (this.#left) return
+    this.generation = ++this.#rebalances
+    this.#owned = [...this.#owned, ...partitions]
+    await this.#on.assigned(partitions)
+  }
+
+  async #revoked(partitions: readonly TopicPartition[], given: readonly TopicPartition[]): Promise<void> {
+    try {
+      if (!this.#left) await this.#on.revoked(partitions)
+    } finally {
+      this.#owned = this.#owned.filter(own => !partitions.some(one => one.topic === own.topic && one.partition === own.partition))
+      this.generation = ++this.#rebalances
+      this.#give(given)
+    }
+  }
+
+  async #lost(): Promise<void> {
+    if (this.#left) return
+    const owned = this.#owned
+    this.#owned = []
+    this.memberId = randomUUID()
+    this.generation = -1
+    this.#on.lost(owned, new ConfluentError('UNKNOWN_MEMBER_ID', `the group ${this.group} gave this member up`, { fenced: true }))
+  }
+
+  #queue(callback: () => Promise<void>): void {
+    this.#calling = this.#calling.then(callback).catch((thrown: unknown) => {
+      if (this.#left) return
+      const message = `a callback of the member failed: ${String((thrown as Error)?.message ?? thrown)}`
+      this.#on.lost(this.#owned, new ConfluentError('CALLBACK_FAILED', message, { cause: thrown }))
+    })
+  }
+
+  /** The partitions of all topics that come with those of the subscribed one. */
+  #allOf(partitions: readonly TopicPartition[]): readonly TopicPartition[] {
+    return partitions.flatMap(({ partition }) =>
+      [...this.#partitions].filter(([, count]) => partition < count).map(([topic]) => ({ topic, partition })),
+    )
+  }
+
+  #awake(): void {
+    this.#stirred = true
+    this.#stir()
+  }
+
+  async #quiet(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#stir = resolve
+    const timer = setTimeout(resolve, lookMs)
+    await promise
+    clearTimeout(timer)
+  }
+}
+
+/** The topic with the most partitions; of several the first by name, so that all members choose the same one. */
+function guideOf(partitions: ReadonlyMap<string, number>): string {
+  const [first] = [...partitions].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
+  return first![0]
+}
+
+/** An offset as the driver takes it. */
+export const forDriver = ({ topic, partition, offset, metadata }: CommittedOffset): DriverOffset => ({
+  topic,
+  partition,
+  offset,
+  ...(metadata === undefined ? {} : { metadata }),
+})
