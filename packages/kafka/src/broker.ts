@@ -11,7 +11,8 @@ import type {
 } from '@riacho/streams/engine'
 import { KafkaAdmin } from './admin.ts'
 import { KafkaFetcher } from './fetcher/fetcher.ts'
-import { KafkaMembership } from './group/membership.ts'
+import { KafkaMembership, type Present } from './group/membership.ts'
+import { StandIn } from './group/stand-in.ts'
 import { Cluster } from './metadata/cluster.ts'
 import type { KafkaSettings } from './options.ts'
 import { KafkaProducer } from './producer/producer.ts'
@@ -27,11 +28,13 @@ export class KafkaBroker implements Broker {
   readonly #links = new Set<Links>()
   readonly #fetchers = new Set<Fetcher>()
   readonly #members = new Set<KafkaMembership>()
+  readonly #standIn: StandIn
 
   constructor(settings: KafkaSettings) {
     this.#settings = settings
     this.#cluster = new Cluster(settings.bootstrap, settings.link)
     this.admin = new KafkaAdmin(this.#cluster, this.#link())
+    this.#standIn = new StandIn(settings.given, settings.member)
   }
 
   /** Resolves when a broker answers. One try: what is wrong with the address shows at once. */
@@ -40,15 +43,18 @@ export class KafkaBroker implements Broker {
   }
 
   async join(group: GroupOptions, on: GroupCallbacks): Promise<Membership> {
-    const { link, member: options } = this.#settings
+    const { link, member: options, instanceId } = this.#settings
     // A join is answered when all have joined, or when those that did not are given up.
     const joining = this.#link(options.rebalanceTimeoutMs + link.requestTimeoutMs)
-    const talking = this.#link()
+    // A coordinator that does not answer for as long as a session is asked on another connection.
+    const talking = this.#link(Math.min(link.requestTimeoutMs, options.sessionTimeoutMs))
+    const present = (member: Membership, who: Present | undefined) => this.#standIn.present(member, who)
     const closed = (member: Membership) => {
       this.#members.delete(member as KafkaMembership)
       for (const links of [joining, talking]) this.#links.delete(links)
     }
-    const member = await KafkaMembership.join({ cluster: this.#cluster, joining, talking, options, closed }, group, on)
+    const home = { cluster: this.#cluster, joining, talking, options, present, closed }
+    const member = await KafkaMembership.join(home, instanceId === undefined ? group : { instanceId, ...group }, on)
     this.#members.add(member)
     return member
   }
@@ -77,6 +83,7 @@ export class KafkaBroker implements Broker {
     for (const member of [...this.#members]) member.hangUp()
     for (const fetcher of [...this.#fetchers]) fetcher.close()
     for (const links of this.#links) links.close()
+    this.#standIn.close()
     this.#cluster.close()
   }
 

@@ -1,7 +1,7 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import { type Codec, codecs } from './compression.ts'
 import { KafkaError } from './errors.ts'
-import type { MemberOptions } from './group/membership.ts'
+import type { MemberOptions } from './group/calls.ts'
 import type { Address } from './transport/connection.ts'
 import type { LinkOptions } from './transport/links.ts'
 import { authenticate, mechanisms, type SaslOptions } from './transport/sasl.ts'
@@ -36,6 +36,10 @@ export interface KafkaOptions {
   readonly rebalanceTimeoutMs?: number | undefined
   /** How often a member is heard of, and hears of rebalances. Default 500. */
   readonly heartbeatIntervalMs?: number | undefined
+  /** A member whose loop is not heard of for so long gives its partitions up. Default 300,000. */
+  readonly maxPollIntervalMs?: number | undefined
+  /** The name under which members of groups keep their partitions over a restart that is shorter than a session (`group.instance.id`). Default: none. */
+  readonly instanceId?: string | undefined
   /** Fills a slice with 0xDB when it is released. For tests; also switched on by the environment variable RIACHO_POISON_LOANS. */
   readonly poisonLoans?: boolean | undefined
 }
@@ -45,6 +49,9 @@ export interface KafkaSettings {
   readonly bootstrap: readonly Address[]
   readonly link: LinkOptions
   readonly member: MemberOptions
+  readonly instanceId: string | undefined
+  /** As they came, for a thread that makes a client of its own. */
+  readonly given: KafkaOptions
   readonly codec: Codec
   readonly lingerMs: number | undefined
   readonly transactionVersion: 1 | 2
@@ -58,6 +65,7 @@ const numbers = {
   sessionTimeoutMs: 10_000,
   rebalanceTimeoutMs: 60_000,
   heartbeatIntervalMs: 500,
+  maxPollIntervalMs: 300_000,
 } as const
 
 const dayMs = 86_400_000
@@ -91,7 +99,9 @@ export function checked(options: KafkaOptions): KafkaSettings {
   return {
     bootstrap: names.map(addressOf),
     link: { clientId, connectTimeoutMs, requestTimeoutMs, retryForMs, tls, authenticate: sasl && (request => authenticate(request, sasl)) },
-    member: { sessionTimeoutMs, rebalanceTimeoutMs, heartbeatIntervalMs },
+    member: { sessionTimeoutMs, rebalanceTimeoutMs, heartbeatIntervalMs, maxPollIntervalMs: time('maxPollIntervalMs') },
+    instanceId: options.instanceId,
+    given: options,
     codec: compression,
     lingerMs: options.lingerMs === undefined ? undefined : time('lingerMs'),
     transactionVersion,
