@@ -1,4 +1,4 @@
-import { BrokerError, type TopicPartition } from '@riacho/streams/engine'
+import { BrokerError, type GroupMember, type GroupOptions, type GroupShare, type TopicPartition } from '@riacho/streams/engine'
 import { nameOf } from './errors.ts'
 
 /** Partitions by member. */
@@ -16,8 +16,20 @@ export function rangeTogether(members: readonly string[], partitions: readonly T
   return new Map(members.map((member, index) => [member, partitions.filter(at => ownerOf(at.partition) === index)]))
 }
 
+/** What each member is given and told, by the function that its group was given. Throws ASSIGNMENT. */
+export function sharesOf(
+  { assignor, assign = rangeTogether }: GroupOptions,
+  members: readonly GroupMember[],
+  partitions: readonly TopicPartition[],
+): ReadonlyMap<string, GroupShare> {
+  const ids = members.map(member => member.id)
+  const shares = assignor?.assign(members, partitions) ?? new Map([...assign(ids, partitions)].map(([id, of]) => [id, { partitions: of }]))
+  checkAssignment(new Map([...shares].map(([id, share]) => [id, share.partitions])), ids, partitions)
+  return shares
+}
+
 /** Throws ASSIGNMENT when a partition is given twice, to a stranger, or is not the group's. */
-export function checkAssignment(assignment: Assignment, members: readonly string[], partitions: readonly TopicPartition[]): void {
+function checkAssignment(assignment: Assignment, members: readonly string[], partitions: readonly TopicPartition[]): void {
   const free = new Set(partitions.map(nameOf))
   for (const [member, given] of assignment) {
     if (!members.includes(member)) throw new BrokerError('ASSIGNMENT', `The assignment names "${member}", who is no member of the group.`)

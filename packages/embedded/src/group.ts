@@ -3,12 +3,14 @@ import {
   type Clock,
   type CommittedOffset,
   type GroupCallbacks,
+  type GroupMember,
   type GroupOptions,
+  type GroupShare,
   type Membership,
   reasonOf,
   type TopicPartition,
 } from '@riacho/streams/engine'
-import { checkAssignment, rangeTogether } from './assign.ts'
+import { sharesOf } from './assign.ts'
 import { nameOf, staleMember } from './errors.ts'
 
 /** What a group needs of its broker. */
@@ -47,8 +49,21 @@ export class Group {
 
   join(options: GroupOptions, on: GroupCallbacks): Member {
     const member = new Member(this, options, on)
+    const { instanceId } = options
+    const before = instanceId && [...this.#members.values()].find(other => other.options.instanceId === instanceId)
+    if (before) this.#replace(before, instanceId)
     this.#admit(member)
     return member
+  }
+
+  /** Who comes under the name of another takes its place, for good. */
+  #replace(member: Member, instanceId: string): void {
+    const { owned } = member
+    member.left.abort()
+    this.#members.delete(member.memberId)
+    member.depart()
+    const why = `Another member of group "${this.name}" joined as instance "${instanceId}": give each its own instanceId.`
+    member.on.lost(owned, new BrokerError('FENCED_INSTANCE_ID', why, { fenced: true, fatal: true }))
   }
 
   leave(member: Member): void {
@@ -105,24 +120,21 @@ export class Group {
   async #round(): Promise<void> {
     const plan = this.#plan()
     if (plan === undefined) return
-    await Promise.all([...this.#members.values()].map(member => this.#revoke(member, plan.get(member.memberId) ?? [])))
+    await Promise.all([...this.#members.values()].map(member => this.#revoke(member, plan.get(member.memberId)?.partitions ?? [])))
     // Somebody joined or left meanwhile: another round follows, and nothing is given to who is gone.
     this.generation++
     const members = [...this.#members.values()]
     for (const member of members) member.generation = this.generation
-    await Promise.all(members.map(member => this.#assign(member, plan.get(member.memberId) ?? [])))
+    await Promise.all(members.map(member => this.#assign(member, plan.get(member.memberId))))
   }
 
-  #plan(): ReadonlyMap<string, readonly TopicPartition[]> | undefined {
+  #plan(): ReadonlyMap<string, GroupShare> | undefined {
     const members = [...this.#members.values()]
     const leader = members[0]
     if (leader === undefined) return undefined
-    const ids = members.map(member => member.memberId)
     const partitions = this.#home.partitionsOf(this.topics)
     try {
-      const plan = (leader.options.assign ?? rangeTogether)(ids, partitions)
-      checkAssignment(plan, ids, partitions)
-      return plan
+      return sharesOf(leader.options, members.map(asSeen), partitions)
     } catch (thrown) {
       const error =
         thrown instanceof BrokerError
@@ -154,14 +166,14 @@ export class Group {
     }
   }
 
-  async #assign(member: Member, planned: readonly TopicPartition[]): Promise<void> {
+  async #assign(member: Member, { partitions, data }: GroupShare = { partitions: [] }): Promise<void> {
     const had = new Set(member.owned.map(nameOf))
-    const coming = planned.filter(at => !had.has(nameOf(at)))
-    if (coming.length === 0 && member.known) return
+    const coming = partitions.filter(at => !had.has(nameOf(at)))
+    if (coming.length === 0 && member.known && data === undefined) return
     member.known = true
     member.owned = [...member.owned, ...coming]
     try {
-      await Promise.race([member.gone, member.on.assigned(coming)])
+      await Promise.race([member.gone, member.on.assigned(coming, data)])
     } catch (thrown) {
       const why = `Member ${member.memberId} failed to take partitions: ${reasonOf(thrown)}`
       this.#expel(member, new BrokerError('ASSIGN_FAILED', why, { fenced: true, cause: thrown }))
@@ -179,6 +191,10 @@ export class Group {
     })
     member.on.lost(owned, reason)
   }
+}
+
+const asSeen = ({ memberId, options, owned }: Member): GroupMember => {
+  return { id: memberId, instanceId: options.instanceId, data: options.assignor?.data?.(), owned }
 }
 
 /** One member. */

@@ -1,7 +1,7 @@
 import { addOffsetsToTxnV3, addPartitionsToTxnV3, endTxnV3, initProducerIdV4, txnOffsetCommitV3, type Writer } from '@platformatic/kafka'
 import type { CommittedOffset, Membership, TopicPartition } from '@riacho/streams/engine'
 import { failureAt, failureOf } from '../errors.ts'
-import { KafkaMembership } from '../group/membership.ts'
+import { KafkaMembership, type Present } from '../group/membership.ts'
 import type { Cluster } from '../metadata/cluster.ts'
 import { byTopic, offsetTopics } from '../metadata/partitions.ts'
 import type { Request } from '../transport/connection.ts'
@@ -51,31 +51,35 @@ export class TransactionCalls {
       await this.#calling(transactionalId, broker =>
         this.#links.once(broker, addOffsetsToTxnV3.api, transactionalId, id, epoch, member.group),
       )
+    const instanceId = member instanceof KafkaMembership ? member.instanceId : null
     for (;;) {
       const { generation, memberId } = member
       try {
         await this.#links.retrying(() =>
           this.#cluster.atCoordinator('group', member.group, broker =>
-            this.#links.send(broker, this.#offsetsRequest(identity, { group: member.group, generation, memberId }, offsets)),
+            this.#links.send(broker, this.#offsetsRequest(identity, { group: member.group, generation, memberId, instanceId }, offsets)),
           ),
         )
         return
       } catch (thrown) {
+        if (!(member instanceof KafkaMembership)) throw thrown
         // The group may begin its next generation before this member hears of it: that is no fencing.
-        if (failureOf(thrown).code !== 'ILLEGAL_GENERATION' || !(member instanceof KafkaMembership)) throw thrown
-        if (!(await member.follows(memberId, generation))) throw thrown
+        const failure = failureOf(thrown)
+        if (failure.code === 'ILLEGAL_GENERATION' && (await member.follows(memberId, generation))) continue
+        member.doubt(memberId, generation, failure)
+        throw thrown
       }
     }
   }
 
   #offsetsRequest(
     { transactionalId, id, epoch }: TransactionalIdentity,
-    member: { readonly group: string; readonly generation: number; readonly memberId: string },
+    member: Present,
     offsets: readonly CommittedOffset[],
   ): Request<void> {
-    const { generation, memberId, group } = member
+    const { generation, memberId, instanceId, group } = member
     const topics = offsetTopics(offsets)
-    const body = txnOffsetCommitV3.createRequest(transactionalId, group, id, epoch, generation, memberId, null, topics)
+    const body = txnOffsetCommitV3.createRequest(transactionalId, group, id, epoch, generation, memberId, instanceId, topics)
     return flexible(txnOffsetCommitV3.api.key, this.#second ? 5 : 3, body, walk => {
       walk.int32()
       const codes = walk.list(() => {

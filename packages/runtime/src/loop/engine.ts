@@ -113,6 +113,7 @@ export class Engine {
 
   /** Fetches for at most `maxWait` milliseconds and queues what came. */
   async fetch(maxWait: number): Promise<void> {
+    this.#seat?.member.alive?.()
     await this.#countStarts()
     for (const { readers } of this.#open.values()) for (const reader of readers) reader.fill()
     this.#pauseOrResume()
