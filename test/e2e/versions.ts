@@ -7,6 +7,12 @@ import { kafkaVersion, startKafka } from '../servers/kafka.ts'
 
 const versions = process.argv.length > 2 ? process.argv.slice(2) : ['3.5.2', '3.9.1', kafkaVersion]
 
+/** Until 4.0 a coordinator that ends a transaction for taking too long fences its producer, as a newer one would; Java's client cannot tell them apart either. */
+const fencedByTimeOut = [
+  'aborts a transaction that is open for too long: its producer is not fenced, and goes on after an abort',
+  'refuses everything after a failed flush in a transaction, until it is aborted',
+]
+
 interface Test {
   readonly name: string
   readonly body: () => Promise<void>
@@ -14,7 +20,8 @@ interface Test {
 
 /** The tests of a version's suite, and how many of them failed. */
 async function failuresOn(version: string): Promise<number> {
-  const server = await startKafka({ version })
+  // A transaction that times out is aborted within half a second, not within ten.
+  const server = await startKafka({ version, properties: { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500' } })
   const tests: Test[] = []
   const it = Object.assign((name: string, body: () => Promise<void>) => tests.push({ name, body }), { skip: () => {} })
   const expect = (actual: unknown) => ({
@@ -28,7 +35,8 @@ async function failuresOn(version: string): Promise<number> {
     await server.restart()
     return open()
   }
-  brokerSuite({ name: `Kafka ${version}`, open, reopen }, { describe: (_, body) => body(), it, expect })
+  const skip = version.startsWith('3.') ? fencedByTimeOut.map(test => ({ test, reason: 'its coordinator fences' })) : []
+  brokerSuite({ name: `Kafka ${version}`, open, reopen, skip }, { describe: (_, body) => body(), it, expect })
   let failed = 0
   try {
     for (const { name, body } of tests)
@@ -39,7 +47,7 @@ async function failuresOn(version: string): Promise<number> {
   } finally {
     await server.stop()
   }
-  console.log(`Kafka ${version}: ${tests.length - failed} of ${tests.length} tests of the Broker contract passed`)
+  console.log(`Kafka ${version}: ${tests.length - failed} of ${tests.length} tests of the Broker contract passed, ${skip.length} left out`)
   return failed
 }
 
