@@ -1,5 +1,6 @@
-import { BatchEncoder, batchField, crc32c, type Headers, type PartitionWriter, type TopicPartition } from '@riacho/streams/engine'
+import { BatchEncoder, batchField, type Headers, type PartitionWriter, type TopicPartition } from '@riacho/streams/engine'
 import { type Codec, compressed } from '../compression.ts'
+import { crc32c } from '../crc32c.ts'
 
 type Bytes = string | Uint8Array | null
 
@@ -231,7 +232,7 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
     const { id, epoch, transactionalId } = this.#identity
     const { codec } = this.#options
     const [size, records] = [batch.size, batch.count]
-    const plain = batch.finish(Number(id), epoch, this.#count(records), transactionalId !== null, { crc: codec === 'none' })
+    const plain = batch.finish(Number(id), epoch, this.#count(records), transactionalId !== null, { crc: codec === 'none' && crc32c })
     const bytes = compressed(plain, codec)
     this.bytes += bytes.length - size
     return { queue: this, records, bytes }
