@@ -1,5 +1,6 @@
 import { compressionsAlgorithms, compressionsAlgorithmsByBitmask } from '@platformatic/kafka'
-import { batchField, crc32c, type Decompress, headerBytes, lengthOverhead } from '@riacho/streams/engine'
+import { batchField, type Decompress, headerBytes, lengthOverhead } from '@riacho/streams/engine'
+import { crc32c } from './crc32c.ts'
 import { KafkaError } from './errors.ts'
 
 /** How batches are compressed. */

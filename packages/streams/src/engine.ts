@@ -1,4 +1,4 @@
-export { crc32c } from './batch/crc32c.ts'
+export { type Checksum, crc32c } from './batch/crc32c.ts'
 export { type AbortedTransaction, BatchCursor, type CursorOptions, type Decompress, markerOf } from './batch/decoder.ts'
 export { BatchEncoder, encodeMarker, type FinishOptions } from './batch/encoder.ts'
 export { batchAttribute, batchField, headerBytes, lengthOverhead, readLong, writeLong } from './batch/layout.ts'

@@ -1,5 +1,6 @@
 import { BatchCursor, type RecordBatches, type RecordCursor } from '@riacho/streams/engine'
 import { decompress } from '../compression.ts'
+import { crc32c } from '../crc32c.ts'
 import { KafkaError } from '../errors.ts'
 import type { FetchedPartition } from './answer.ts'
 import type { Frame } from './frames.ts'
@@ -45,7 +46,7 @@ export class Slice implements RecordBatches {
   cursor(): RecordCursor {
     const { committed, from } = this.#facts
     const aborted = committed ? this.#aborted : undefined
-    return new BatchCursor(this.#data, 0, this.#data.length, from, { aborted, decompress, checkCrc: true })
+    return new BatchCursor(this.#data, 0, this.#data.length, from, { aborted, decompress, checkCrc: crc32c })
   }
 
   /** How much of its frame it is, from 0 to 1; 1 when it has memory of its own. */

@@ -12,6 +12,9 @@ for (let n = 0; n < 256; n++) {
   }
 }
 
+/** Computes a CRC-32C of `bytes` from `start` (0) to `end` (their end). */
+export type Checksum = (bytes: Uint8Array, start?: number, end?: number) => number
+
 /** The CRC-32C (Castagnoli) of `bytes` from `start` to `end`, unsigned. Kafka's checksum; `zlib.crc32` is another polynomial. */
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number {
   const b = bytes

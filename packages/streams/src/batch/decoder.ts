@@ -1,6 +1,6 @@
 import type { RecordCursor } from '../contract/broker.ts'
 import { type Headers, noHeaders } from '../contract/record.ts'
-import { crc32c } from './crc32c.ts'
+import { type Checksum, crc32c } from './crc32c.ts'
 import { batchAttribute, batchField, corrupt, headerBytes, lengthOverhead, readLong } from './layout.ts'
 
 /** An aborted transaction that reaches into a slice, as a fetch response lists it. */
@@ -18,8 +18,8 @@ export interface CursorOptions {
   readonly aborted?: readonly AbortedTransaction[] | undefined
   /** Without it a compressed batch is RIACHO_BATCH_CORRUPT. */
   readonly decompress?: Decompress | undefined
-  /** Compares each batch with its checksum. Default false. */
-  readonly checkCrc?: boolean | undefined
+  /** Compares each batch with its checksum, computed by this function if one is given. Default false. */
+  readonly checkCrc?: boolean | Checksum | undefined
 }
 
 /**
@@ -40,6 +40,7 @@ export class BatchCursor implements RecordCursor {
   readonly #end: number
   readonly #from: number
   readonly #options: CursorOptions
+  readonly #checksum: Checksum | undefined
   /** Producers whose transaction is aborted at the place of the walk. */
   readonly #aborting = new Set<number>()
   #nextAborted = 0
@@ -59,6 +60,7 @@ export class BatchCursor implements RecordCursor {
     this.#end = end
     this.#from = from
     this.#options = options
+    this.#checksum = options.checkCrc === true ? crc32c : options.checkCrc || undefined
     this.#batchAt = start
     this.keyFrame = slice
     this.valueFrame = slice
@@ -149,7 +151,7 @@ export class BatchCursor implements RecordCursor {
       this.#batchAt = end
       this.#batchNext = last + 1
       if (last < this.#from) continue
-      if (this.#options.checkCrc && crc32c(b, start + batchField.attributes, end) !== b.readUInt32BE(start + batchField.crc))
+      if (this.#checksum !== undefined && this.#checksum(b, start + batchField.attributes, end) !== b.readUInt32BE(start + batchField.crc))
         throw this.#damaged(`the checksum of the batch at offset ${base} is wrong`)
       const attributes = b.readInt16BE(start + batchField.attributes)
       const count = b.readInt32BE(start + batchField.count)

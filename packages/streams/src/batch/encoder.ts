@@ -1,6 +1,6 @@
 import { type Headers, noHeaders } from '../contract/record.ts'
 import { RiachoError } from '../errors.ts'
-import { crc32c } from './crc32c.ts'
+import { type Checksum, crc32c } from './crc32c.ts'
 import { batchAttribute, batchField, headerBytes, lengthOverhead, writeLong } from './layout.ts'
 
 /** Most bytes that the varints and the attributes of one record take, beside its key, value and headers. */
@@ -10,8 +10,8 @@ const shortString = 12
 
 /** How {@link BatchEncoder.finish} ends a batch. */
 export interface FinishOptions {
-  /** Computes the checksum. Only a log that never leaves the process may do without. */
-  readonly crc: boolean
+  /** Computes the checksum, by this function if one is given. Only a log that never leaves the process may do without. */
+  readonly crc: boolean | Checksum
   /** Gives the buffer away: the next record goes into a new one. Default: the buffer is used again. */
   readonly detach?: boolean
 }
@@ -84,7 +84,8 @@ export class BatchEncoder {
     const end = this.#p
     const attributes = transactional ? batchAttribute.transactional : 0
     writeHeader(b, end, attributes, this.count, this.#nextDelta - 1, this.#baseTimestamp, this.#maxTimestamp, producerId, epoch, sequence)
-    b.writeUInt32BE(options.crc ? crc32c(b, batchField.attributes, end) : 0, batchField.crc)
+    const checksum = options.crc === true ? crc32c : options.crc || undefined
+    b.writeUInt32BE(checksum === undefined ? 0 : checksum(b, batchField.attributes, end), batchField.crc)
     if (options.detach) this.#buffer = Buffer.allocUnsafeSlow(b.length)
     this.reset()
     return b.subarray(0, end)
