@@ -15,6 +15,7 @@ export const codes = {
   RIACHO_JSON_SCHEMA: 'a JSON Schema that is missing, unreadable or no schema',
   RIACHO_INPUT: 'a file to produce from that cannot be read',
   RIACHO_DATA_DIRECTORY: 'a data directory that is missing, or several and none was named',
+  RIACHO_PURGE: 'a purge of dead letters that does not say which',
   RIACHO_TOPIC: 'a topic that the broker does not have',
   RIACHO_SHUTDOWN_TIMEOUT: 'stopping took longer than allowed',
 } as const

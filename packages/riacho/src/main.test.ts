@@ -73,6 +73,9 @@ describe('riacho', () => {
     [['describe', entry, '--format', 'poem'], 'poem'],
     [['produce', 'orders'], '--from'],
     [['consume', 'orders', '--max', '0'], '--max'],
+    [['dlq'], 'replay'],
+    [['dlq', 'show', 'dead', '--since', 'noon'], '--since'],
+    [['dlq', 'replay', 'dead', '--rate', 'fast'], '--rate'],
   ])('ends %j as a usage error', async (args, word) => {
     const { code, out, error } = await riacho(...args)
     expect({ code, out }).toEqual({ code: 2, out: '' })
@@ -173,6 +176,35 @@ describe('riacho produce and consume', () => {
       error: expect.stringMatching(/^RIACHO_TOPIC: .*order/),
     })
     expect(await riacho('consume', 'order')).toMatchObject({ code: 1, error: expect.stringMatching(/^RIACHO_DATA_DIRECTORY/) })
+  })
+})
+
+describe('riacho dlq', () => {
+  const dlq = async (...args: string[]): Promise<unknown[]> => {
+    const { code, out, error } = await riacho('dlq', ...args, '--data-dir', 'data')
+    expect({ code, error }).toEqual({ code: 0, error: '' })
+    return out.split('\n').flatMap(line => (line === '' ? [] : [JSON.parse(line)]))
+  }
+
+  it('lists, shows, replays and deletes what an application put aside', async () => {
+    const from = writeLines('orders.txt', ['{"cents":500}', 'no JSON', 'nor this'])
+    await riacho('produce', 'orders', '--from', from, '--data-dir', 'data')
+    await riacho('run', entry, '--until-end', '--data-dir', 'data')
+    expect(await dlq('list', 'orders-invalid')).toMatchObject([{ code: 'RIACHO_DECODE', source: 'orders', letters: 2, replayed: 0 }])
+    expect(await dlq('show', 'orders-invalid', '--max', '1')).toMatchObject([{ value: 'no JSON', offset: 1, replayed: false }])
+    expect(await dlq('replay', 'orders-invalid', '--code', 'RIACHO_DECODE', '--rate', '1000')).toMatchObject([{ replayed: 2 }])
+    expect((await consumed('orders')).map(({ value }) => value)).toEqual(['{"cents":500}', 'no JSON', 'nor this', 'no JSON', 'nor this'])
+    expect(await dlq('purge', 'orders-invalid', '--replayed')).toEqual([{ purged: 2 }])
+    expect(await dlq('list', 'orders-invalid')).toEqual([])
+  })
+
+  it('deletes nothing unless it is told what', async () => {
+    const from = writeLines('orders.txt', ['a'])
+    await riacho('produce', 'dead', '--from', from, '--data-dir', 'data')
+    const said = { code: 1, error: expect.stringMatching(/^RIACHO_PURGE/) }
+    expect(await riacho('dlq', 'purge', 'dead', '--data-dir', 'data')).toMatchObject(said)
+    expect(await riacho('dlq', 'purge', 'dead', '--all', '--replayed', '--data-dir', 'data')).toMatchObject(said)
+    expect(await consumed('dead')).toHaveLength(1)
   })
 })
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { once } from 'node:events'
 import { warnings } from '@riacho/streams'
+import type { Broker } from '@riacho/streams/engine'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { chosenDirectory, openBroker } from './broker.ts'
 import { type Cluster, clusterOf, kafkaVariableOf } from './cluster.ts'
@@ -8,6 +9,7 @@ import { allowedSettings, configure, flagOf, type Settings, variableOf } from '.
 import { consume } from './consume.ts'
 import { type DescriptionFormat, descriptionFormats } from './describe.ts'
 import { differenceOf } from './diff.ts'
+import { addDlq } from './dlq/command.ts'
 import { explained } from './errors.ts'
 import { loadTopology } from './load.ts'
 import { harmless } from './log.ts'
@@ -57,7 +59,8 @@ const place = ['dataDir', 'bootstrapServers', 'commandConfig'] as const
 
 /** The settings of a command that only reads or writes a topic: a cluster, or the folder of an application. */
 function placeOf(flags: PlaceFlags): { cluster: Cluster | undefined; directory: string } {
-  const settings: Settings = configure({ environment: process.env, flags })
+  const named = Object.fromEntries(place.map(name => [name, flags[name]]))
+  const settings: Settings = configure({ environment: process.env, flags: named })
   const cluster = clusterOf({ ...settings, environment: process.env })
   return { cluster, directory: cluster === undefined ? chosenDirectory(settings.dataDir) : '' }
 }
@@ -109,8 +112,11 @@ function commandLine(): Command {
     .option('--until-end', 'print what there is and end')
     .option('--max <count>', 'end after so many records', positive)
   addSettings(consuming, place).action(consumeTopic)
+
+  const letters = addDlq<PlaceFlags>(program, { addPlace: command => addSettings(command, place), onBroker, print, positive })
   // Usage errors are thrown, so that they end with their own exit code.
-  for (const command of [program, ...program.commands]) command.exitOverride().showHelpAfterError('(--help shows what there is)')
+  for (const command of [program, ...program.commands, ...letters])
+    command.exitOverride().showHelpAfterError('(--help shows what there is)')
   return program
 }
 
@@ -139,21 +145,30 @@ interface ConsumeFlags extends PlaceFlags {
 }
 
 async function consumeTopic(topic: string, { fromBeginning = false, untilEnd = false, max, ...flags }: ConsumeFlags): Promise<void> {
-  const broker = await openBroker({ ...placeOf(flags), readOnly: true })
+  await onBroker(flags, true, async (broker, signal) => {
+    await consume(broker, { topic, fromBeginning, untilEnd, count: max, signal }, print)
+  })
+}
+
+async function onBroker(flags: PlaceFlags, readOnly: boolean, work: (broker: Broker, signal: AbortSignal) => Promise<void>): Promise<void> {
+  const broker = await openBroker({ ...placeOf(flags), readOnly })
   const stop = new AbortController()
   const stopping = stopSignal()
   void stopping.first.then(() => stop.abort())
   // `riacho consume … | head -1` closes the pipe: that is no failure.
   process.stdout.on('error', () => stop.abort())
   try {
-    await consume(broker, { topic, fromBeginning, untilEnd, count: max, signal: stop.signal }, async line => {
-      if (!process.stdout.write(`${line}\n`) && !stop.signal.aborted)
-        await once(process.stdout, 'drain', { signal: stop.signal }).catch(() => {})
-    })
+    await work(broker, stop.signal)
   } finally {
     stopping.dispose()
     await broker.close()
   }
+}
+
+/** Waits while the reader of standard output is slow; a reader that is gone has what it wanted. */
+async function print(line: string): Promise<void> {
+  if (process.stdout.write(`${line}\n`) || process.stdout.writableEnded || process.stdout.destroyed) return
+  await Promise.race([once(process.stdout, 'drain'), once(process.stdout, 'close')]).catch(() => {})
 }
 
 async function main(): Promise<number> {

@@ -1,0 +1,120 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { type Broker, type Headers, type Producer, partitionOf } from '@riacho/streams/engine'
+import { type LetterFilter, type PlacedLetter, readLetters } from './letters.ts'
+import { Marks } from './marks.ts'
+
+/** How letters are replayed. */
+export interface ReplayOptions extends LetterFilter {
+  /** Where to, instead of the topic that each record came from. */
+  readonly to?: string | undefined
+  /** Records a second at most. */
+  readonly rate?: number | undefined
+  /** At most so many letters. */
+  readonly max?: number | undefined
+  /** Also those that were replayed already. */
+  readonly again?: boolean | undefined
+  /** Ends with what has been written when aborted. */
+  readonly signal?: AbortSignal
+}
+
+/** What a replay did. */
+export interface Replayed {
+  /** Records written. */
+  readonly replayed: number
+  /** Letters that were replayed before. */
+  readonly before: number
+  /** Letters that do not say where their record came from, or whose record the application had derived: they need `to`. */
+  readonly homeless: number
+  /** Letters whose topic is no longer there. */
+  readonly lost: number
+}
+
+/** Records of one transaction at most. */
+const recordsMax = 500
+/** The header that says which letter a record was: topic, partition and offset. */
+export const replayedHeader = '__riacho.replayed-from'
+
+/**
+ * Writes the original records of dead letters again: key, value, headers and timestamp as they were, into the partition that they came from. Each letter is replayed once,
+ * however often the command is given or killed: records and marks share transactions, and two replays of one topic cannot run together (the older one is fenced).
+ */
+export async function replayLetters(broker: Broker, topic: string, options: ReplayOptions): Promise<Replayed> {
+  await Marks.create(broker, topic)
+  // First, so that what another one left open is decided before the marks are read.
+  const producer = await broker.producer({ transactionalId: `riacho-replay-${topic}` })
+  try {
+    const replay = new Replay(broker, producer, await Marks.read(broker, topic), topic, options)
+    await readLetters(broker, topic, options, letter => replay.take(letter), options.signal)
+    await replay.commit()
+    return replay.done
+  } finally {
+    await producer.close()
+  }
+}
+
+class Replay {
+  done: Replayed = { replayed: 0, before: 0, homeless: 0, lost: 0 }
+  readonly #broker: Broker
+  readonly #producer: Producer
+  readonly #marks: Marks
+  readonly #topic: string
+  readonly #options: ReplayOptions
+  readonly #partitions = new Map<string, number>()
+  readonly #began = performance.now()
+  #waiting = 0
+
+  constructor(broker: Broker, producer: Producer, marks: Marks, topic: string, options: ReplayOptions) {
+    this.#broker = broker
+    this.#producer = producer
+    this.#marks = marks
+    this.#topic = topic
+    this.#options = options
+  }
+
+  /** Answers whether there may be more. */
+  async take(letter: PlacedLetter): Promise<boolean> {
+    const { to, max = Number.POSITIVE_INFINITY, again = false } = this.#options
+    if (!again && this.#marks.has(letter.at)) return this.#count('before')
+    if (to === undefined && (letter.topic === '' || letter.offset < 0)) return this.#count('homeless')
+    const topic = to ?? letter.topic
+    const partitions = await this.#partitionsOf(topic)
+    if (partitions === 0) return this.#count('lost')
+    this.#append(letter, topic, partitions)
+    this.#count('replayed')
+    if (++this.#waiting >= Math.min(recordsMax, this.#options.rate ?? recordsMax)) await this.commit()
+    return this.done.replayed < max && this.#options.signal?.aborted !== true
+  }
+
+  async commit(): Promise<void> {
+    if (this.#waiting === 0) return
+    this.#waiting = 0
+    this.#marks.write(this.#producer)
+    await this.#producer.commit()
+    const { rate, signal } = this.#options
+    if (rate === undefined) return
+    const early = (this.done.replayed / rate) * 1000 - (performance.now() - this.#began)
+    if (early > 0) await wait(early, undefined, signal && { signal }).catch(() => {})
+  }
+
+  #append(letter: PlacedLetter, topic: string, partitions: number): void {
+    const { at, original, failedAt } = letter
+    const from = `${this.#topic}/${at.partition}/${at.offset}`
+    const headers: Headers = [...original.headers.filter(([name]) => name !== replayedHeader), [replayedHeader, Buffer.from(from)]]
+    const own = topic === letter.topic && letter.partition >= 0 && letter.partition < partitions ? letter.partition : undefined
+    const partition = own ?? (original.key === null ? at.offset % partitions : partitionOf(original.key, partitions))
+    const timestamp = letter.timestamp < 0 ? failedAt : letter.timestamp
+    this.#producer.partition({ topic, partition }).append(timestamp, original.key, original.value, headers)
+    this.#marks.add(at)
+  }
+
+  async #partitionsOf(topic: string): Promise<number> {
+    const known = this.#partitions.get(topic) ?? (await this.#broker.admin.partitions([topic])).get(topic) ?? 0
+    this.#partitions.set(topic, known)
+    return known
+  }
+
+  #count(what: keyof Replayed): true {
+    this.done = { ...this.done, [what]: this.done[what] + 1 }
+    return true
+  }
+}

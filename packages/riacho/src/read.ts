@@ -1,0 +1,63 @@
+import type { Broker, PartitionOffsets, RecordBatches, RecordCursor } from '@riacho/streams/engine'
+import { failure } from './errors.ts'
+
+/** Which records of a topic to read. */
+export interface ReadOptions {
+  readonly topic: string
+  /** From the first retained record instead of what is written from now on. */
+  readonly fromBeginning?: boolean
+  /** Ends at the end that the topic had at the start, instead of waiting for more. */
+  readonly untilEnd?: boolean
+  /** Ends when aborted. */
+  readonly signal?: AbortSignal
+}
+
+const pollMs = 200
+
+/** Shows `visit` the committed records of a topic, in the order of each partition, until it answers `false`. Rejects with `RIACHO_TOPIC`. */
+export async function readRecords(
+  broker: Broker,
+  { topic, fromBeginning = false, untilEnd = false, signal }: ReadOptions,
+  visit: (slice: RecordBatches, cursor: RecordCursor) => boolean | Promise<boolean>,
+): Promise<void> {
+  const offsets = await partitionsOf(broker, topic)
+  const fetcher = broker.fetcher({ isolation: 'read_committed' })
+  const left = new Map<number, number>()
+  for (const { partition, start, lastStable } of offsets) {
+    const from = fromBeginning || untilEnd ? start : lastStable
+    fetcher.add({ topic, partition }, from)
+    if (from < lastStable) left.set(partition, lastStable)
+  }
+  const wake = (): void => fetcher.wake()
+  signal?.addEventListener('abort', wake)
+  let wanted = true
+  try {
+    while (wanted && !signal?.aborted && !(untilEnd && left.size === 0)) {
+      for (const slice of await fetcher.poll(pollMs)) {
+        const cursor = slice.cursor()
+        while (wanted && cursor.next()) wanted = await visit(slice, cursor)
+        if (cursor.position >= (left.get(slice.partition) ?? 0)) left.delete(slice.partition)
+        slice.release()
+      }
+    }
+  } finally {
+    signal?.removeEventListener('abort', wake)
+    fetcher.close()
+  }
+}
+
+/** The ends of all partitions of a topic. Rejects with `RIACHO_TOPIC`. */
+export async function partitionsOf(broker: Broker, topic: string): Promise<readonly PartitionOffsets[]> {
+  const partitions = (await broker.admin.partitions([topic])).get(topic)
+  if (partitions !== undefined) return broker.admin.offsets(Array.from({ length: partitions }, (_, partition) => ({ topic, partition })))
+  const others = 'topics' in broker ? (broker.topics as readonly { readonly name: string }[]).map(({ name }) => name) : []
+  throw failure('RIACHO_TOPIC', `there is no topic ${topic}${others.length === 0 ? '' : `; there are ${others.join(', ')}`}`)
+}
+
+/** The key and the value that a cursor stands on, copied. */
+export function bytesAt(cursor: RecordCursor): { readonly key: Buffer | null; readonly value: Buffer | null } {
+  return {
+    key: cursor.keyStart < 0 ? null : Buffer.from(cursor.keyFrame.subarray(cursor.keyStart, cursor.keyEnd)),
+    value: cursor.valueStart < 0 ? null : Buffer.from(cursor.valueFrame.subarray(cursor.valueStart, cursor.valueEnd)),
+  }
+}
