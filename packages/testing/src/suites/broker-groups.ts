@@ -82,6 +82,95 @@ export const groupTests: Readonly<Record<string, BrokerTest>> = {
     await membership.leave()
   },
 
+  'lets members tell the one that distributes, and be told by it': async f => {
+    const { topic } = await f.topic(3)
+    const group = f.id()
+    const told = new Map<string, string>()
+    const owned = new Map<string, number[]>()
+    const join = (name: string) =>
+      f.broker.join(
+        {
+          group,
+          topics: [topic],
+          assignor: {
+            data: () => Buffer.from(name),
+            // Who calls itself `all` gets everything, and each hears its own name and how many there are.
+            assign: (members, partitions) =>
+              new Map(
+                members.map(({ id, data }) => {
+                  const own = Buffer.from(data!).toString()
+                  return [id, { partitions: own === 'all' ? partitions : [], data: Buffer.from(`${own} of ${members.length}`) }]
+                }),
+              ),
+          },
+        },
+        {
+          assigned: async (partitions, data) => {
+            owned.set(name, [...(owned.get(name) ?? []), ...partitions.map(at => at.partition)])
+            told.set(name, Buffer.from(data!).toString())
+          },
+          revoked: async () => {},
+          lost: () => {},
+        },
+      )
+    const members = [await join('none'), await join('all')]
+    await until('both have been told', () => told.get('none') === 'none of 2' && told.get('all') === 'all of 2')
+    await until('one has everything', () => owned.get('all')?.length === 3)
+    f.expect(owned.get('none')).toEqual([])
+    for (const member of members) await member.leave()
+  },
+
+  'gives the place of an instance to who joins under its name': async f => {
+    const at = await f.topic()
+    const group = f.id()
+    const reasons: string[] = []
+    const join = (instanceId: string, assigned: () => void) =>
+      f.broker.join(
+        { group, topics: [at.topic], instanceId },
+        {
+          assigned: async partitions => {
+            if (partitions.length > 0) assigned()
+          },
+          revoked: async () => {},
+          lost: (partitions, { code, fenced, fatal }) => void reasons.push(`${instanceId} ${code} ${fenced} ${fatal} ${partitions.length}`),
+        },
+      )
+    let [first, second] = [false, false]
+    const fenced = await join('one', () => {
+      first = true
+    })
+    await until('the first owns the partition', () => first)
+    const member = await join('one', () => {
+      second = true
+    })
+    await until('the second owns it', () => second && reasons.length > 0)
+    f.expect(reasons).toEqual(['one FENCED_INSTANCE_ID true true 1'])
+    await member.commit([{ ...at, offset: 2 }])
+    f.expect((await failureOf(fenced.commit([{ ...at, offset: 1 }]))).fenced).toBe(true)
+    f.expect((await f.broker.admin.committed(group, [at])).map(one => one.offset)).toEqual([2])
+    await member.leave(true)
+  },
+
+  'takes commits while partitions are given up, also from what that waits for': async f => {
+    const at = await f.topic(2)
+    const group = f.id()
+    const turn = Promise.withResolvers<void>()
+    const a = await f.member(group, [at.topic], () => turn.promise)
+    await owns(a, 0, 1)
+    const b = await f.member(group, [at.topic])
+    for (let offset = 1; offset <= 20; offset++) {
+      await a.membership.commit([
+        { ...at, offset },
+        { ...at, partition: 1, offset },
+      ])
+      await new Promise(resolve => setTimeout(resolve, 20))
+    }
+    turn.resolve()
+    await until('both own one', () => a.owned.length === 1 && b.owned.length === 1)
+    const committed = await f.broker.admin.committed(group, [at, { ...at, partition: 1 }])
+    f.expect(committed.map(one => one.offset)).toEqual([20, 20])
+  },
+
   'keeps committed offsets with their metadata; partitions without one are absent': async f => {
     const at = await f.topic(2)
     const group = f.id()
