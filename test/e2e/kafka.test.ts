@@ -9,9 +9,11 @@ import { type KafkaProxy, startProxy } from '../servers/proxy.ts'
 import { applicationTests } from './kafka/application.ts'
 import { codecTests } from './kafka/codecs.ts'
 import { groupTests } from './kafka/groups.ts'
+import { authorizing, internalTopicTests } from './kafka/internal-topics.ts'
 import { leaderTests } from './kafka/leaders.ts'
 import { limitTests } from './kafka/limits.ts'
 import { lostAnswerTests } from './kafka/lost-answers.ts'
+import { outageTests } from './kafka/outage.ts'
 import { readAll, readOn, rejection, taken, verdict } from './kafka/reading.ts'
 import { securityTests } from './kafka/security.ts'
 
@@ -25,7 +27,12 @@ let broker: Broker
 beforeAll(async () => {
   // A transaction that times out is aborted within half a second, not within ten.
   proxy = await startProxy()
-  const properties = { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500' }
+  const properties = {
+    'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500',
+    // Members that are killed are soon known to be gone.
+    'group.min.session.timeout.ms': '1000',
+    ...authorizing,
+  }
   server = await startKafka({ properties, proxyPort: proxy.port, secure: true })
   proxy.target = server.behindProxy
   broker = await kafka({ brokers: [server.address], poisonLoans: true })
@@ -327,6 +334,18 @@ describe('limits', () => limitTests({ requestsMax: 5, requestBytesMax: 8 << 20, 
 
 describe('an application', () =>
   applicationTests(
+    () => server,
+    () => broker,
+  ))
+
+describe('internal topics', () =>
+  internalTopicTests(
+    () => server,
+    () => broker,
+  ))
+
+describe('a broker that is killed', () =>
+  outageTests(
     () => server,
     () => broker,
   ))

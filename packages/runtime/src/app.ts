@@ -44,10 +44,9 @@ class Application implements App {
   #before: Promise<unknown> = Promise.resolve()
   #settle!: { resolve: () => void; reject: (error: unknown) => void }
   #lag: AppMetrics['lag'] = []
-  #lagAsked = 0
+  readonly #over = new AbortController()
   /** Since when the broker has been asked in vain. */
   #unanswered: number | undefined
-  #asking = false
 
   constructor(topology: Topology, all: Settings) {
     this.#settings = all
@@ -83,6 +82,7 @@ class Application implements App {
     this.#enter('RUNNING')
     this.#looping = true
     void this.#loop()
+    void this.#askForLag()
   }
 
   async stop(): Promise<void> {
@@ -166,7 +166,6 @@ class Application implements App {
         if (engine.failure !== undefined) throw engine.failure
         await engine.commitDue(false)
         void engine.purge()
-        void this.#askLag()
         busy = taken > 0
         // Promises of stages, timers and sockets come to their turn.
         if (busy) await new Promise(resolve => setImmediate(resolve))
@@ -189,21 +188,18 @@ class Application implements App {
     }
   }
 
-  /** Asks while the loop goes on: it tells whether the broker is there, too. */
-  async #askLag(): Promise<void> {
-    const now = this.#settings.clock.now()
-    if (this.#asking || now - this.#lagAsked < lagMs) return
-    this.#asking = true
-    this.#lagAsked = now
-    this.#unanswered ??= now
-    try {
-      this.#lag = await this.#engine.lag()
-      this.#unanswered = undefined
-    } catch (error) {
-      // A number that nobody needs to go on. What is truly broken fails where it is used.
-      this.#settings.log({ level: 'debug', message: `the lag could not be asked for: ${reasonOf(error)}` })
-    } finally {
-      this.#asking = false
+  /** Asks for the lag now and then, beside the loop, which may wait for a commit: so it tells whether the broker is there, too. */
+  async #askForLag(): Promise<void> {
+    const { clock, log } = this.#settings
+    for (const { signal } = this.#over; !signal.aborted; await clock.sleep(lagMs, signal)) {
+      this.#unanswered ??= clock.now()
+      try {
+        this.#lag = await this.#engine.lag()
+        this.#unanswered = undefined
+      } catch (error) {
+        // A number that nobody needs to go on. What is truly broken fails where it is used.
+        log({ level: 'debug', message: `the lag could not be asked for: ${reasonOf(error)}` })
+      }
     }
   }
 
@@ -223,6 +219,7 @@ class Application implements App {
   }
 
   #close(): void {
+    this.#over.abort()
     this.#looping = false
     this.#closing = true
   }

@@ -1,4 +1,4 @@
-import type { Broker, Membership, TopicPartition } from '@riacho/streams/engine'
+import type { Broker, BrokerError, GroupOptions, Membership, TopicPartition } from '@riacho/streams/engine'
 
 /** Called with the member itself; awaited before the partitions move. */
 export type OnRevoked = (member: Membership, partitions: readonly TopicPartition[]) => Promise<void>
@@ -7,13 +7,22 @@ export type OnRevoked = (member: Membership, partitions: readonly TopicPartition
 export interface LoggedMember {
   readonly self: Membership
   readonly log: string[]
+  /** Why it lost its partitions, each time. */
+  readonly reasons: BrokerError[]
   /** Resolves with its partitions when it has that many. */
   until(count: number): Promise<readonly number[]>
 }
 
 /** Joins a member that reads one topic. */
-export async function joined(broker: Broker, group: string, topic: string, onRevoked: OnRevoked = async () => {}): Promise<LoggedMember> {
+export async function joined(
+  broker: Broker,
+  group: string,
+  topic: string,
+  onRevoked: OnRevoked = async () => {},
+  more: Partial<GroupOptions> = {},
+): Promise<LoggedMember> {
   const log: string[] = []
+  const reasons: BrokerError[] = []
   const owned = new Set<number>()
   let changed = () => {}
   const numbers = (partitions: readonly TopicPartition[]) => partitions.map(each => each.partition)
@@ -22,7 +31,7 @@ export async function joined(broker: Broker, group: string, topic: string, onRev
     changed()
   }
   const self: Membership = await broker.join(
-    { group, topics: [topic] },
+    { group, topics: [topic], ...more },
     {
       assigned: async partitions => {
         log.push(`assigned ${numbers(partitions)}`)
@@ -34,7 +43,8 @@ export async function joined(broker: Broker, group: string, topic: string, onRev
         await onRevoked(self, partitions)
         giveUp(partitions)
       },
-      lost: partitions => {
+      lost: (partitions, reason) => {
+        reasons.push(reason)
         log.push(`lost ${numbers(partitions)}`)
         giveUp(partitions)
       },
@@ -47,5 +57,5 @@ export async function joined(broker: Broker, group: string, topic: string, onRev
       }
       changed()
     })
-  return { self, log, until }
+  return { self, log, reasons, until }
 }
