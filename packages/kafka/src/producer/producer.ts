@@ -163,8 +163,9 @@ class TransactionalProducer implements Producer {
       this.#sender.ending = true
       try {
         const next = await this.#calls.end(this.#identity, committed)
-        // Without a new epoch at each end: what failed may still be on its way, and sequences have holes; a new epoch counts from 0.
-        const mended = !this.#renews && (this.#broken !== undefined || this.#sender.gap)
+        // Version 1 goes on in the same epoch. What may still be on its way must not get into the next transaction: an end would end it early,
+        // offsets would go back. And where numbers are missing the broker takes no more. A new epoch refuses the one and mends the other.
+        const mended = !this.#renews && (this.#broken !== undefined || this.#sender.gap || this.#calls.strayed)
         this.#become(mended ? await this.#calls.identify(next.transactionalId, next) : next)
       } catch (thrown) {
         const failure = failureOf(thrown)

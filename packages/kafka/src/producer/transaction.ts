@@ -21,6 +21,8 @@ export class TransactionCalls {
   readonly #timeoutMs: number
   /** Whether the cluster adds partitions and groups by itself, and gives a new epoch at each end (KIP-890). */
   readonly #second: boolean
+  /** Whether a request may still be on its way that was made again since the last {@link TransactionCalls.identify}. */
+  strayed = false
 
   constructor(cluster: Cluster, links: Links, timeoutMs: number, second: boolean) {
     this.#cluster = cluster
@@ -31,9 +33,10 @@ export class TransactionCalls {
 
   /** A newer epoch of this id: what was open is aborted first. With the identity so far, the same producer's next epoch (KIP-360). */
   async identify(transactionalId: string, before?: Identity): Promise<TransactionalIdentity> {
-    const answer = await this.#calling(transactionalId, broker =>
+    const answer = await this.#calling('transaction', transactionalId, broker =>
       this.#links.once(broker, initProducerIdV4.api, transactionalId, this.#timeoutMs, before?.id ?? -1n, before?.epoch ?? -1),
     )
+    this.strayed = false
     return { id: answer.producerId, epoch: answer.producerEpoch, transactionalId }
   }
 
@@ -41,24 +44,22 @@ export class TransactionCalls {
   async addPartitions({ transactionalId, id, epoch }: TransactionalIdentity, partitions: readonly TopicPartition[]): Promise<void> {
     const topics = [...byTopic(partitions)].map(([name, list]) => ({ name, partitions: list.map(at => at.partition) }))
     const request = [{ transactionalId, producerId: id, producerEpoch: epoch, verifyOnly: false, topics }]
-    await this.#calling(transactionalId, broker => this.#links.once(broker, addPartitionsToTxnV3.api, request))
+    await this.#calling('transaction', transactionalId, broker => this.#links.once(broker, addPartitionsToTxnV3.api, request))
   }
 
   /** Adds the offsets to the transaction. */
   async sendOffsets(identity: TransactionalIdentity, member: Membership, offsets: readonly CommittedOffset[]): Promise<void> {
     const { transactionalId, id, epoch } = identity
     if (!this.#second)
-      await this.#calling(transactionalId, broker =>
+      await this.#calling('transaction', transactionalId, broker =>
         this.#links.once(broker, addOffsetsToTxnV3.api, transactionalId, id, epoch, member.group),
       )
     const instanceId = member instanceof KafkaMembership ? member.instanceId : null
     for (;;) {
       const { generation, memberId } = member
       try {
-        await this.#links.retrying(() =>
-          this.#cluster.atCoordinator('group', member.group, broker =>
-            this.#links.send(broker, this.#offsetsRequest(identity, { group: member.group, generation, memberId, instanceId }, offsets)),
-          ),
+        await this.#calling('group', member.group, broker =>
+          this.#links.send(broker, this.#offsetsRequest(identity, { group: member.group, generation, memberId, instanceId }, offsets)),
         )
         return
       } catch (thrown) {
@@ -97,7 +98,7 @@ export class TransactionCalls {
   async end(identity: TransactionalIdentity, committed: boolean): Promise<TransactionalIdentity> {
     const { transactionalId, id, epoch } = identity
     const body = () => endTxnV3.createRequest(transactionalId, id, epoch, committed)
-    const next = await this.#calling(transactionalId, broker =>
+    const next = await this.#calling('transaction', transactionalId, broker =>
       this.#links.send(
         broker,
         flexible(endTxnV3.api.key, this.#second ? 5 : 3, body(), walk => {
@@ -111,10 +112,19 @@ export class TransactionCalls {
     return { ...next, transactionalId }
   }
 
-  #calling<Answer>(transactionalId: string, call: (broker: number) => Promise<Answer>): Promise<Answer> {
-    return this.#links.retrying(() => this.#cluster.atCoordinator('transaction', transactionalId, call))
+  #calling<Answer>(kind: 'group' | 'transaction', id: string, call: (broker: number) => Promise<Answer>): Promise<Answer> {
+    return this.#links.retrying(async () => {
+      try {
+        return await this.#cluster.atCoordinator(kind, id, call)
+      } catch (thrown) {
+        this.strayed ||= unanswered.has(failureOf(thrown).code)
+        throw thrown
+      }
+    })
   }
 }
+
+const unanswered = new Set(['NETWORK_EXCEPTION', 'REQUEST_TIMED_OUT'])
 
 const flexible = <Answer>(key: number, version: number, body: Writer, parse: (walk: Walk) => Answer): Request<Answer> => ({
   key,
