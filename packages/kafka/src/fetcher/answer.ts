@@ -114,3 +114,7 @@ export function endOf(frame: Buffer, { start, end }: { readonly start: number; r
   }
   return Math.max(offset, from)
 }
+
+/** The format of the first batch, as far as it came; 2 is the only one that is read. Older messages have theirs at the same place. */
+export const formatOf = (frame: Buffer, { start, end }: { readonly start: number; readonly end: number }): number =>
+  start + batchField.magic < end ? frame[start + batchField.magic]! : 2

@@ -3,7 +3,7 @@ import { failureAt, failureOf, KafkaError } from '../errors.ts'
 import type { Cluster, Place } from '../metadata/cluster.ts'
 import { keyOf } from '../metadata/partitions.ts'
 import type { Links } from '../transport/links.ts'
-import { endOf, type Fetched, type FetchedPartition, fetchRequest } from './answer.ts'
+import { endOf, type Fetched, type FetchedPartition, fetchRequest, formatOf } from './answer.ts'
 import { type Frame, Frames } from './frames.ts'
 import { Slice } from './slice.ts'
 
@@ -31,6 +31,9 @@ const smallShare = 0.25
 const bytesMax = 16 << 20
 const partitionBytesMax = 1 << 20
 
+/** Of these the partition is told at each poll, until it is sought or removed; the others are tried again. */
+const onlyASeekHelps = new Set(['OFFSET_OUT_OF_RANGE', 'TOPIC_RECREATED', 'UNSUPPORTED_FOR_MESSAGE_FORMAT'])
+
 /** A partition that is read. A seek replaces it, so that what is on the way for the old one is known to be stale. */
 interface Reading extends TopicPartition {
   position: number
@@ -39,6 +42,8 @@ interface Reading extends TopicPartition {
   asked: boolean
   /** The broker that was asked last. */
   broker: number
+  /** The id that the topic had when it was first asked for: a position means nothing in another topic of the same name. */
+  topicId: string | undefined
   waiting: Slice | undefined
   /** Told by `poll`. */
   failure: BrokerError | undefined
@@ -74,7 +79,7 @@ export class KafkaFetcher implements Fetcher {
   add(at: TopicPartition, offset: number): void {
     this.remove(at)
     const { topic, partition } = at
-    const fresh = { paused: false, asked: false, broker: -1, waiting: undefined, failure: undefined, failingSince: 0 }
+    const fresh = { paused: false, asked: false, broker: -1, topicId: undefined, waiting: undefined, failure: undefined, failingSince: 0 }
     this.#readings.set(keyOf(at), { topic, partition, position: offset, ...fresh })
     this.#schedule()
   }
@@ -180,8 +185,7 @@ export class KafkaFetcher implements Fetcher {
     for (const reading of this.#readings.values()) {
       const { failure } = reading
       if (failure === undefined || (failure.retriable && Date.now() - reading.failingSince < this.#home.retryForMs)) continue
-      // Only a seek helps out of one that is out of range; the others are tried again.
-      if (failure.code !== 'OFFSET_OUT_OF_RANGE') reading.failure = undefined
+      if (!onlyASeekHelps.has(failure.code)) reading.failure = undefined
       throw failure
     }
   }
@@ -208,6 +212,7 @@ export class KafkaFetcher implements Fetcher {
       if (reading.paused || reading.asked || reading.waiting !== undefined || reading.failure?.retriable === false) continue
       const place: Place | undefined = this.#home.cluster.placeOf(reading)
       if (place === undefined) lost.add(reading.topic)
+      else if (reading.topicId !== undefined && reading.topicId !== place.topicId) this.#fail(reading, recreated(reading))
       else wanted.set(place.leader, [...(wanted.get(place.leader) ?? []), { reading, id: place.topicId }])
     }
     if (lost.size > 0) void this.#lookUp(lost)
@@ -241,9 +246,10 @@ export class KafkaFetcher implements Fetcher {
     if (lane < 0) return
     const key = `${broker}/${lane}`
     this.#busy.add(key)
-    for (const { reading } of wanted) {
+    for (const { reading, id } of wanted) {
       reading.asked = true
       reading.broker = broker
+      reading.topicId = id
     }
     void this.#fetch(broker, lane, wanted)
       .catch(() => undefined)
@@ -280,21 +286,28 @@ export class KafkaFetcher implements Fetcher {
       // Removed or sought while the fetch was on the way.
       if (reading === undefined || this.#readings.get(keyOf(reading)) !== reading) continue
       if (fetched.errorCode !== 0) failed.push(this.#fail(reading, failureAt(fetched.errorCode, reading)))
-      else this.#keep(reading, fetched, frame, body)
+      else if (!this.#keep(reading, fetched, frame, body)) failed.push(reading)
     }
     // What nobody wants at the moment does not hold up its frame.
     for (const { paused, waiting } of this.#readings.values()) if (paused && waiting !== undefined && waiting.share < 1) waiting.moveOut()
     return failed
   }
 
-  #keep(reading: Reading, fetched: FetchedPartition, frame: Frame, body: Buffer): void {
-    reading.failure = undefined
+  /** Gives false when what came cannot be read. */
+  #keep(reading: Reading, fetched: FetchedPartition, frame: Frame, body: Buffer): boolean {
     const from = reading.position
     const end = endOf(body, fetched, from)
-    if (end === from) return
-    const facts = { topic: reading.topic, from, committed: this.#committed, poison: this.#home.poisonLoans }
-    reading.waiting = new Slice(facts, fetched, frame, body.subarray(fetched.start, fetched.end))
-    reading.position = end
+    if (fetched.end > fetched.start && formatOf(body, fetched) !== 2) this.#fail(reading, oldFormat(reading, from))
+    else if (fetched.end > fetched.start && end === from) this.#fail(reading, noBatch(reading, from))
+    else {
+      reading.failure = undefined
+      if (end === from) return true
+      const facts = { topic: reading.topic, from, committed: this.#committed, poison: this.#home.poisonLoans }
+      reading.waiting = new Slice(facts, fetched, frame, body.subarray(fetched.start, fetched.end))
+      reading.position = end
+      return true
+    }
+    return false
   }
 
   #fail(reading: Reading, failure: BrokerError): Reading {
@@ -305,3 +318,22 @@ export class KafkaFetcher implements Fetcher {
     return reading
   }
 }
+
+const recreated = (at: TopicPartition): KafkaError =>
+  new KafkaError(
+    'TOPIC_RECREATED',
+    `${at.topic} was deleted and created again while it was read: what was read is gone. Seek to where the new one should be read from`,
+    { at: { topic: at.topic, partition: at.partition } },
+  )
+
+const oldFormat = (at: TopicPartition, offset: number): KafkaError =>
+  new KafkaError(
+    'UNSUPPORTED_FOR_MESSAGE_FORMAT',
+    `${keyOf(at)} has a message of a format before 2 at offset ${offset}, as producers before Kafka 0.11 wrote them: copy the topic by Kafka’s own tools, or seek behind it`,
+    { at: { topic: at.topic, partition: at.partition } },
+  )
+
+const noBatch = (at: TopicPartition, offset: number): KafkaError =>
+  new KafkaError('CORRUPT_MESSAGE', `the broker gave bytes of ${keyOf(at)} at offset ${offset} without one whole batch`, {
+    at: { topic: at.topic, partition: at.partition },
+  })

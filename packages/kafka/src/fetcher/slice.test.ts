@@ -62,8 +62,20 @@ it('gives its frame back when it moves to memory of its own', () => {
   first.release()
 })
 
-it('notices damage', () => {
-  const { first, frame } = slices()
-  frame.bytes[first.bytes - 2]! ^= 1
-  expect(() => valuesOf(first)).toThrow('checksum')
+it('notices damage, and says where', () => {
+  const { first, second, frame } = slices()
+  frame.bytes[frame.bytes.length - 2]! ^= 1
+  expect(valuesOf(first)).toEqual(['a0', 'a1', 'a2'])
+  const thrown = (): unknown => {
+    try {
+      return valuesOf(second)
+    } catch (error) {
+      return error
+    }
+  }
+  expect(thrown()).toMatchObject({
+    code: 'RIACHO_BATCH_CORRUPT',
+    message: expect.stringMatching(/^RIACHO_BATCH_CORRUPT: t, partition 1: the checksum of the batch at offset 0 is wrong/),
+    place: { topic: 't', partition: 1, offset: 0 },
+  })
 })

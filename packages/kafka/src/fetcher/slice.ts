@@ -46,7 +46,7 @@ export class Slice implements RecordBatches {
   cursor(): RecordCursor {
     const { committed, from } = this.#facts
     const aborted = committed ? this.#aborted : undefined
-    return new BatchCursor(this.#data, 0, this.#data.length, from, { aborted, decompress, checkCrc: crc32c })
+    return new BatchCursor(this.#data, 0, this.#data.length, from, { aborted, decompress, checkCrc: crc32c, of: this })
   }
 
   /** How much of its frame it is, from 0 to 1; 1 when it has memory of its own. */

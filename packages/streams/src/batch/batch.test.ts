@@ -280,6 +280,8 @@ describe('a cursor', () => {
     }
     expect(broken(b => b.fill(1, 70, 71), {})).toThrow('checksum')
     expect(broken(b => b.fill(1, batchField.magic, batchField.magic + 1))).toThrow('format 1')
+    // An old message may be shorter than the header of a batch.
+    expect(() => decode(Buffer.concat([good, Buffer.from('00000000000000070000000e0000000000000000000000ff', 'hex')]))).toThrow('format 0')
     expect(broken(b => b.writeInt32BE(5, batchField.length))).toThrow('5 bytes')
     expect(broken(b => b.fill(0x7f, headerBytes, headerBytes + 1))).toThrow('reaches past')
     expect(broken(b => b.writeInt32BE(2 ** 30, 0))).toThrow('2^53-1')

@@ -1,5 +1,6 @@
 import type { RecordCursor } from '../contract/broker.ts'
 import { type Headers, noHeaders } from '../contract/record.ts'
+import { reasonOf } from '../errors.ts'
 import { type Checksum, crc32c } from './crc32c.ts'
 import { batchAttribute, batchField, corrupt, headerBytes, lengthOverhead, readLong } from './layout.ts'
 
@@ -20,6 +21,8 @@ export interface CursorOptions {
   readonly decompress?: Decompress | undefined
   /** Compares each batch with its checksum, computed by this function if one is given. Default false. */
   readonly checkCrc?: boolean | Checksum | undefined
+  /** The partition that errors name. */
+  readonly of?: { readonly topic: string; readonly partition: number } | undefined
 }
 
 /**
@@ -139,12 +142,13 @@ export class BatchCursor implements RecordCursor {
     const b = this.#slice
     for (;;) {
       const start = this.#batchAt
-      if (start + headerBytes > this.#end) return false
+      if (start + headerBytes > this.#end && !this.#hasOldFormat(start)) return false
       const length = b.readInt32BE(start + batchField.length)
       const end = start + lengthOverhead + length
+      // Formats 0 and 1 have shorter headers, with the format at the same place.
+      if (b[start + batchField.magic] !== 2) throw this.#damaged(`a batch of format ${b[start + batchField.magic]}; only 2 can be read`)
       if (length < headerBytes - lengthOverhead) throw this.#damaged(`a batch says that it is ${length} bytes long`)
       if (end > this.#end) return false
-      if (b[start + batchField.magic] !== 2) throw this.#damaged(`a batch of format ${b[start + batchField.magic]}; only 2 can be read`)
       const base = readLong(b, start + batchField.baseOffset)
       const last = base + b.readInt32BE(start + batchField.lastOffsetDelta)
       if (!Number.isSafeInteger(last)) throw this.#damaged('an offset above 2^53-1')
@@ -191,14 +195,27 @@ export class BatchCursor implements RecordCursor {
     this.#p = start + headerBytes
     this.#recordsEnd = end
     if (codec !== 0) {
-      if (this.#options.decompress === undefined)
-        throw this.#damaged(`the batch at offset ${base} is compressed (codec ${codec}) and this reader has no decompressor`)
-      records = this.#options.decompress(codec, b, start + headerBytes, end)
+      records = this.#decompressed(codec, start, end, base)
       this.#p = 0
       this.#recordsEnd = records.length
     }
     this.keyFrame = records
     this.valueFrame = records
+  }
+
+  #decompressed(codec: number, start: number, end: number, base: number): Buffer {
+    const what = `the batch at offset ${base} is compressed (codec ${codec})`
+    if (this.#options.decompress === undefined) throw this.#damaged(`${what} and this reader has no decompressor`)
+    try {
+      return this.#options.decompress(codec, this.#slice, start + headerBytes, end)
+    } catch (cause) {
+      throw this.#damaged(`${what} and cannot be decompressed: ${reasonOf(cause)}`, cause)
+    }
+  }
+
+  /** Whether what is left is a message of a format before 2, which may be shorter than a batch's header. */
+  #hasOldFormat(start: number): boolean {
+    return start + batchField.magic < this.#end && this.#slice[start + batchField.magic]! < 2
   }
 
   /** A zigzag varint of at most 5 bytes. */
@@ -250,9 +267,14 @@ export class BatchCursor implements RecordCursor {
     return timestamp
   }
 
-  #damaged(what: string): Error {
+  #damaged(what: string, cause?: unknown): Error {
+    const { of } = this.#options
+    const offset = this.position
+    const where = of === undefined ? '' : `${of.topic}, partition ${of.partition}: `
     return corrupt(
-      `${what} (near byte ${this.#batchAt} of the slice, offset ${this.position}). Fetch it again; if it stays, the log is damaged there.`,
+      `${where}${what} (near byte ${this.#batchAt} of the slice, offset ${offset}). Fetch it again; if it stays, the log is damaged there.`,
+      cause,
+      { topic: of?.topic, partition: of?.partition, offset },
     )
   }
 }

@@ -1,4 +1,4 @@
-import { RiachoError } from '../errors.ts'
+import { type ErrorPlace, RiachoError } from '../errors.ts'
 
 /** Where the fields of a record batch (magic 2) lie, in bytes from its start. */
 export const batchField = {
@@ -40,4 +40,5 @@ export function writeLong(frame: Buffer, value: number, position: number): void 
 }
 
 /** The error of a damaged batch. */
-export const corrupt = (what: string, cause?: unknown): RiachoError => new RiachoError('RIACHO_BATCH_CORRUPT', what, { cause })
+export const corrupt = (what: string, cause?: unknown, place: ErrorPlace = {}): RiachoError =>
+  new RiachoError('RIACHO_BATCH_CORRUPT', what, { cause, place })
