@@ -1,6 +1,11 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Broker } from '@riacho/streams/engine'
 import { expect, it } from 'vitest'
 import type { KafkaServer } from '../../servers/kafka.ts'
+import { credentials } from '../../servers/security.ts'
+import { until } from '../event-processor.fixture.ts'
 import { Events, partitions } from './events.ts'
 import { killed } from './killed.ts'
 
@@ -46,4 +51,62 @@ export function applicationTests(server: () => KafkaServer, broker: () => Broker
     const changelog = await consume('events-app-per-minute-changelog')
     expect(changelog.trim().split('\n').length).toBeGreaterThan(0)
   }, 60_000)
+
+  it('ends with 0 at SIGTERM in the middle of its work: what it took is committed, and the group knows at once that it left', async () => {
+    const events = new Events(broker(), 'term-')
+    await events.create()
+    await events.write(30_000)
+    const options = { address: server().address, guarantee: 'at-least-once' } as const
+    const started = events.start(options, '--commit-interval-ms', '60000')
+    await until(async () => (await events.valuesOf(events.names.invalid)).length > 0 || started.child.exitCode !== null, 'it works', 60_000)
+    started.child.kill('SIGTERM')
+    const { code, error } = await started.ended
+    expect(code, error).toBe(0)
+    // A member that stays is waited for, as long as its session holds: none is.
+    const ended = await events.start(options, '--until-end').ended
+    expect(ended.code, ended.error).toBe(0)
+    // At least once, and yet nothing twice: the end was a clean one.
+    expect(await events.differences('exactly-once')).toEqual([])
+  }, 120_000)
+
+  it('reads how its cluster is secured from a file of Kafka’s client properties', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'riacho-secured-'))
+    try {
+      const { username, password } = credentials['SCRAM-SHA-512']
+      const login = `org.apache.kafka.common.security.scram.ScramLoginModule required username="${username}" password="${password}";`
+      await writeFile(join(folder, 'ca.pem'), server().secure.certificate)
+      const lines = [
+        'security.protocol=SASL_SSL',
+        'sasl.mechanism=SCRAM-SHA-512',
+        `sasl.jaas.config=${login}`,
+        'ssl.truststore.type=PEM',
+        `ssl.truststore.location=${join(folder, 'ca.pem')}`,
+      ]
+      const file = join(folder, 'client.properties')
+      await writeFile(file, lines.join('\n'))
+      const events = new Events(broker(), 'secured-')
+      await events.create()
+      await events.write(1_000)
+      const options = { address: server().secure.sasl, guarantee: 'exactly-once' } as const
+      const { code, error } = await events.start(options, '--command-config', file, '--until-end').ended
+      expect(code, error).toBe(0)
+      expect(error).not.toContain(password)
+      expect(await events.differences('exactly-once')).toEqual([])
+      await writeFile(file, lines.join('\n').replace(password, 'wrong'))
+      const refused = await events.start(options, '--command-config', file, '--until-end').ended
+      expect([refused.code, refused.error]).toEqual([1, expect.stringContaining('RIACHO_BROKER_SASL_AUTHENTICATION_FAILED')])
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  }, 60_000)
+
+  it('at its end of everything waits for what other members still have to do', async () => {
+    const events = new Events(broker(), 'shared-')
+    await events.create()
+    await events.write(30_000)
+    const options = { address: server().address, guarantee: 'exactly-once' } as const
+    const both = [1, 2].map(() => events.start(options, '--until-end').ended)
+    for (const { code, error } of await Promise.all(both)) expect(code, error).toBe(0)
+    expect(await events.differences('exactly-once')).toEqual([])
+  }, 120_000)
 }

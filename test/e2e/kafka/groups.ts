@@ -1,4 +1,4 @@
-import { type KafkaOptions, kafka } from '@riacho/kafka'
+import type { KafkaOptions, kafka } from '@riacho/kafka'
 import type { Broker, Membership, Producer, TopicPartition } from '@riacho/streams/engine'
 import { expect, it, vi } from 'vitest'
 import { joined } from './member.ts'
@@ -79,7 +79,7 @@ export function groupTests(broker: () => Broker, newTopic: (partitions: number) 
 }
 
 /** Members whose time is measured, on a cluster that allows sessions of a second and groups of six. `open` opens a client of its own. */
-export function memberTests(
+export function membershipTests(
   broker: () => Broker,
   open: (options: Partial<KafkaOptions>) => ReturnType<typeof kafka>,
   newTopic: (partitions: number) => Promise<string>,
@@ -179,7 +179,11 @@ export function memberTests(
   it('end when the group takes no more', async () => {
     const topic = await newTopic(1)
     const members = await Promise.all(Array.from({ length: 6 }, () => joined(broker(), 'full', topic)))
-    expect(await rejection(joined(broker(), 'full', topic))).toMatchObject({ code: 'GROUP_MAX_SIZE_REACHED', fatal: true, retriable: false })
+    expect(await rejection(joined(broker(), 'full', topic))).toMatchObject({
+      code: 'GROUP_MAX_SIZE_REACHED',
+      fatal: true,
+      retriable: false,
+    })
     for (const member of members) await member.self.leave()
   })
 

@@ -64,23 +64,20 @@ export function internalTopicTests(server: () => KafkaServer, broker: () => Brok
     await running.start()
     await running.stop()
     const topics = await server().tool('org.apache.kafka.tools.TopicCommand', '--bootstrap-server', server().address, '--describe')
+    const lines = [...topics.matchAll(/^Topic: (owner-\S+)\s.*PartitionCount: (\d+)\s+ReplicationFactor: (\d+)\s+Configs: *(\S*)/gm)]
     const found = Object.fromEntries(
-      [...topics.matchAll(/^Topic: (owner-\S+)\s.*PartitionCount: (\d+)\s+ReplicationFactor: (\d+)\s+Configs: *(\S*)/gm)].map(
-        ([, name, partitions, replicas, configs]) => [
-          name,
-          { partitions, replicas, configs: configs!.match(/[a-z.]+=(?:compact,delete|[^,]*)/g)?.sort() },
-        ],
-      ),
+      lines.map(([, name, partitions, replicas, configs]) => {
+        const settings = [...configs!.matchAll(/([a-z.]+)=(compact,delete|[^,]*)/g)].map(([, key, value]) => [key, value])
+        return [name, { partitions, replicas, ...Object.fromEntries(settings) }]
+      }),
     )
-    const moved = ['cleanup.policy=delete', 'message.timestamp.type=CreateTime', 'retention.ms=-1', 'segment.bytes=52428800']
+    const own = { partitions: '2', replicas: '1', 'message.timestamp.type': 'CreateTime' }
+    const moved = { ...own, 'cleanup.policy': 'delete', 'retention.ms': '-1', 'segment.bytes': '52428800' }
     expect(found).toMatchObject({
-      'owner-by-value-repartition': { partitions: '2', replicas: '1', configs: moved },
-      'owner-windowed-repartition': { partitions: '2', configs: moved },
-      'owner-totals-changelog': { partitions: '2', configs: ['cleanup.policy=compact', 'message.timestamp.type=CreateTime'] },
-      'owner-windows-changelog': {
-        partitions: '2',
-        configs: ['cleanup.policy=compact,delete', 'message.timestamp.type=CreateTime', `retention.ms=${60_000 + 86_400_000}`],
-      },
+      'owner-by-value-repartition': moved,
+      'owner-windowed-repartition': moved,
+      'owner-totals-changelog': { ...own, 'cleanup.policy': 'compact' },
+      'owner-windows-changelog': { ...own, 'cleanup.policy': 'compact,delete', 'retention.ms': String(60_000 + 86_400_000) },
     })
   })
 
@@ -125,7 +122,7 @@ export function internalTopicTests(server: () => KafkaServer, broker: () => Brok
     for (const application of ['forbidden', 'unread', 'ungrouped']) await made(application)
     await write('unread-events', ['a'])
     const acl = (...change: string[]) =>
-      server().tool('kafka.admin.AclCommand', '--bootstrap-server', server().address, '--force', ...change)
+      server().tool('org.apache.kafka.tools.AclCommand', '--bootstrap-server', server().address, '--force', ...change)
     const bia = (of: 'allow' | 'deny', operation: string) => [`--${of}-principal`, 'User:bia', '--operation', operation]
     const places = {
       forbidden: ['--topic', 'forbidden-', '--resource-pattern-type', 'prefixed'],
