@@ -6,16 +6,19 @@ import { groupTests as memberTests } from '../../packages/testing/src/suites/bro
 import { recordTests } from '../../packages/testing/src/suites/broker-records.ts'
 import { type KafkaServer, kafkaVersion, startKafka } from '../servers/kafka.ts'
 import { type KafkaProxy, startProxy } from '../servers/proxy.ts'
+import { abortedTests } from './kafka/aborted.ts'
 import { applicationTests } from './kafka/application.ts'
 import { codecTests } from './kafka/codecs.ts'
+import { fetchingTests } from './kafka/fetching.ts'
 import { groupTests } from './kafka/groups.ts'
 import { authorizing, internalTopicTests } from './kafka/internal-topics.ts'
 import { leaderTests } from './kafka/leaders.ts'
 import { limitTests } from './kafka/limits.ts'
 import { lostAnswerTests } from './kafka/lost-answers.ts'
 import { outageTests } from './kafka/outage.ts'
-import { readAll, readOn, rejection, taken, verdict } from './kafka/reading.ts'
+import { readAll, readOn, rejection, verdict } from './kafka/reading.ts'
 import { securityTests } from './kafka/security.ts'
+import { oldestKafka, oldestTests } from './kafka/versions.ts'
 
 // The suites wait up to 20 seconds for what must happen, and then say what did not.
 vi.setConfig({ testTimeout: 30_000 })
@@ -29,6 +32,9 @@ beforeAll(async () => {
   proxy = await startProxy()
   const properties = {
     'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500',
+    // What is to be compacted is compacted at once.
+    'log.cleaner.backoff.ms': '100',
+    'log.initial.task.delay.ms': '500',
     // Members that are killed are soon known to be gone.
     'group.min.session.timeout.ms': '1000',
     ...authorizing,
@@ -46,9 +52,9 @@ afterAll(async () => {
 
 let topics = 0
 /** A new topic of its own for each test. */
-async function newTopic(partitions = 1): Promise<string> {
+async function newTopic(partitions = 1, config: Readonly<Record<string, string>> = {}): Promise<string> {
   const name = `topic-${++topics}`
-  await broker.admin.createTopics([{ name, partitions }])
+  await broker.admin.createTopics([{ name, partitions, config }])
   return name
 }
 
@@ -167,54 +173,6 @@ describe('admin', () => {
     ])
     expect(await broker.admin.committed('nobody', [at(name)])).toEqual([])
     await producer.close()
-  })
-
-  it('says which partition a fetch is out of range of, and goes on after a seek', async () => {
-    const name = await newTopic(2)
-    const producer = await broker.producer({})
-    send(producer, at(name), 'a', 'b', 'c')
-    send(producer, at(name, 1), 'other')
-    await producer.flush()
-    await broker.admin.deleteRecords([{ ...at(name), offset: 2 }])
-    const fetcher = broker.fetcher({ isolation: 'read_committed' })
-    fetcher.add(at(name), 0)
-    fetcher.add(at(name, 1), 0)
-    const failure = await rejection(fetcher.poll(5_000))
-    expect(verdict(failure)).toEqual({ code: 'OFFSET_OUT_OF_RANGE', retriable: false, fenced: false, abortable: false })
-    expect(failure.at).toEqual(at(name))
-    fetcher.seek(at(name), 2)
-    const values: (string | null)[] = []
-    while (values.length < 2) for (const slice of await fetcher.poll(5_000)) values.push(...taken(slice).values)
-    expect(values.sort()).toEqual(['c', 'other'])
-    await producer.close()
-    fetcher.close()
-  })
-})
-
-describe('fetcher', () => {
-  it('keeps a paused partition, takes turns, and wakes', async () => {
-    const name = await newTopic(2)
-    const producer = await broker.producer({})
-    const fetcher = broker.fetcher({ isolation: 'read_committed' })
-    const waiting = fetcher.poll(30_000)
-    fetcher.wake()
-    expect(await waiting).toEqual([])
-    fetcher.add(at(name), 0)
-    fetcher.add(at(name, 1), 0)
-    fetcher.pause(at(name))
-    send(producer, at(name), 'zero')
-    send(producer, at(name, 1), 'one')
-    await producer.flush()
-    expect((await fetcher.poll(5_000)).map(slice => taken(slice).values)).toEqual([['one']])
-    expect(await fetcher.poll(300)).toEqual([])
-    fetcher.resume(at(name))
-    expect((await fetcher.poll(5_000)).map(slice => taken(slice).values)).toEqual([['zero']])
-    fetcher.remove(at(name))
-    send(producer, at(name), 'unseen')
-    await producer.flush()
-    expect(await fetcher.poll(300)).toEqual([])
-    await producer.close()
-    fetcher.close()
   })
 })
 
@@ -356,6 +314,23 @@ describe('codecs', () =>
     () => broker,
     newTopic,
   ))
+
+describe('aborted transactions', () =>
+  abortedTests(
+    () => server,
+    () => broker,
+    newTopic,
+  ))
+
+describe('fetching', () =>
+  fetchingTests(
+    () => server,
+    () => proxy,
+    () => broker,
+    newTopic,
+  ))
+
+describe(`Kafka ${oldestKafka}`, oldestTests)
 
 describe('lost answers', () =>
   lostAnswerTests(

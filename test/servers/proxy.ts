@@ -7,9 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
  * - `lost`: it is carried out, and its answer is lost with the connection;
  * - `late`: it is carried out, and its answer comes later, with all behind it on the connection;
  * - `stray`: its connection is lost at once, and it is carried out later;
- * - `damaged`: the last record that it brings has a wrong byte, so that the broker refuses its batch.
+ * - `damaged`: the last record that it brings has a wrong byte, so that the broker refuses its batch;
+ * - `spoiled`: the last record in its answer has a wrong byte.
  */
-export type Fate = 'lost' | 'late' | 'stray' | 'damaged'
+export type Fate = 'lost' | 'late' | 'stray' | 'damaged' | 'spoiled'
 
 /** What a proxy does, and to which requests. */
 export interface Mischief {
@@ -83,6 +84,7 @@ export async function startProxy(): Promise<KafkaProxy> {
       const { fate, delayMs } = asked.get(frame.readInt32BE(4)) ?? { fate: undefined, delayMs: 0 }
       asked.delete(frame.readInt32BE(4))
       if (fate === 'stray') broker.destroy()
+      if (fate === 'spoiled') frame[frame.length - fromLastValue]! ^= 1
       answers = answers.then(async () => {
         if (fate === 'late') await sleep(delayMs)
         if (fate === 'lost') client.destroy()
@@ -117,7 +119,7 @@ export async function startProxy(): Promise<KafkaProxy> {
   }
 }
 
-/** Behind the value of a request's last record: the number of its headers, and three empty tag sections. */
+/** Behind the value of the last record of a request, or of an answer: the number of its headers, and three empty tag sections. */
 const fromLastValue = 5
 
 /** Calls with each whole frame, its length included. */

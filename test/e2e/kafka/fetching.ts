@@ -1,12 +1,12 @@
 import { kafka } from '@riacho/kafka'
-import type { Broker, TopicPartition } from '@riacho/streams/engine'
+import type { Broker, Producer, TopicPartition } from '@riacho/streams/engine'
 import { expect, it } from 'vitest'
 import type { KafkaServer } from '../../servers/kafka.ts'
 import type { KafkaProxy } from '../../servers/proxy.ts'
-import { readOn, rejection, taken } from './reading.ts'
+import { readOn, rejection, taken, verdict } from './reading.ts'
 
 const fetchRequest = 1
-const recreation = 'org.apache.kafka.tools.TopicCommand'
+const topicTool = 'org.apache.kafka.tools.TopicCommand'
 
 /** What a fetcher does when all is not well, and when there is more than it can take. */
 export function fetchingTests(
@@ -18,7 +18,7 @@ export function fetchingTests(
   async function write(to: TopicPartition, ...values: string[]): Promise<void> {
     const producer = await broker().producer({})
     for (const value of values) {
-      producer.partition(to).append(Date.now(), null, value)
+      send(producer, to, value)
       await producer.flush()
     }
     await producer.close()
@@ -48,7 +48,7 @@ export function fetchingTests(
     const fetcher = broker().fetcher({ isolation: 'read_committed' })
     fetcher.add(at, 0)
     expect((await readOn(fetcher, 2)).values).toEqual(['old 0', 'old 1'])
-    await server().tool(recreation, '--delete', '--topic', at.topic, '--bootstrap-server', server().address)
+    await server().tool(topicTool, '--delete', '--topic', at.topic, '--bootstrap-server', server().address)
     while ((await broker().admin.partitions([at.topic])).size > 0) await new Promise(resolve => setTimeout(resolve, 20))
     await broker().admin.createTopics([{ name: at.topic, partitions: 1 }])
     await write(at, 'new 0', 'new 1', 'new 2')
@@ -124,4 +124,55 @@ export function fetchingTests(
     expect((await readOn(fetcher, values.length)).values).toEqual(values.slice(5))
     fetcher.close()
   })
+
+  it('says which partition a fetch is out of range of, and goes on after a seek', async () => {
+    const name = await newTopic(2)
+    const producer = await broker().producer({})
+    send(producer, { topic: name, partition: 0 }, 'a', 'b', 'c')
+    send(producer, { topic: name, partition: 1 }, 'other')
+    await producer.flush()
+    await broker().admin.deleteRecords([{ topic: name, partition: 0, offset: 2 }])
+    const fetcher = broker().fetcher({ isolation: 'read_committed' })
+    fetcher.add({ topic: name, partition: 0 }, 0)
+    fetcher.add({ topic: name, partition: 1 }, 0)
+    const failure = await rejection(fetcher.poll(5_000))
+    expect(verdict(failure)).toEqual({ code: 'OFFSET_OUT_OF_RANGE', retriable: false, fenced: false, abortable: false })
+    expect(failure.at).toEqual({ topic: name, partition: 0 })
+    fetcher.seek({ topic: name, partition: 0 }, 2)
+    const values: (string | null)[] = []
+    while (values.length < 2) for (const slice of await fetcher.poll(5_000)) values.push(...taken(slice).values)
+    expect(values.sort()).toEqual(['c', 'other'])
+    await producer.close()
+    fetcher.close()
+  })
+
+  it('keeps a paused partition, takes turns, and wakes', async () => {
+    const name = await newTopic(2)
+    const producer = await broker().producer({})
+    const fetcher = broker().fetcher({ isolation: 'read_committed' })
+    const waiting = fetcher.poll(30_000)
+    fetcher.wake()
+    expect(await waiting).toEqual([])
+    fetcher.add({ topic: name, partition: 0 }, 0)
+    fetcher.add({ topic: name, partition: 1 }, 0)
+    fetcher.pause({ topic: name, partition: 0 })
+    send(producer, { topic: name, partition: 0 }, 'zero')
+    send(producer, { topic: name, partition: 1 }, 'one')
+    await producer.flush()
+    expect((await fetcher.poll(5_000)).map(slice => taken(slice).values)).toEqual([['one']])
+    expect(await fetcher.poll(300)).toEqual([])
+    fetcher.resume({ topic: name, partition: 0 })
+    expect((await fetcher.poll(5_000)).map(slice => taken(slice).values)).toEqual([['zero']])
+    fetcher.remove({ topic: name, partition: 0 })
+    send(producer, { topic: name, partition: 0 }, 'unseen')
+    await producer.flush()
+    expect(await fetcher.poll(300)).toEqual([])
+    await producer.close()
+    fetcher.close()
+  })
+}
+
+/** Appends values. */
+function send(producer: Producer, to: TopicPartition, ...values: string[]): void {
+  for (const value of values) producer.partition(to).append(Date.now(), null, value)
 }
