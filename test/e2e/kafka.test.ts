@@ -10,7 +10,7 @@ import { abortedTests } from './kafka/aborted.ts'
 import { applicationTests } from './kafka/application.ts'
 import { codecTests } from './kafka/codecs.ts'
 import { fetchingTests } from './kafka/fetching.ts'
-import { groupTests } from './kafka/groups.ts'
+import { groupTests, membershipTests } from './kafka/groups.ts'
 import { authorizing, internalTopicTests } from './kafka/internal-topics.ts'
 import { leaderTests } from './kafka/leaders.ts'
 import { limitTests } from './kafka/limits.ts'
@@ -37,6 +37,7 @@ beforeAll(async () => {
     'log.initial.task.delay.ms': '500',
     // Members that are killed are soon known to be gone.
     'group.min.session.timeout.ms': '1000',
+    'group.max.size': '6',
     ...authorizing,
   }
   server = await startKafka({ properties, proxyPort: proxy.port, secure: true })
@@ -342,6 +343,13 @@ describe('lost answers', () =>
 describe('security', () => securityTests(() => server, newTopic))
 
 describe('groups', () => groupTests(() => broker, newTopic))
+
+describe('members', () =>
+  membershipTests(
+    () => broker,
+    options => kafka({ brokers: [server.address], ...options }),
+    newTopic,
+  ))
 
 brokerSuite(
   {
