@@ -13,7 +13,7 @@ export interface App {
   stop(): Promise<void>
   /** Resolves when it has stopped, rejects with the error that stopped it. */
   readonly done: Promise<void>
-  /** Resolves when all input there is has been processed and committed. */
+  /** Resolves when all input there is has been processed and committed, also by the other members of the group, except what their connectors hold. */
   untilEnd(): Promise<void>
   /** Milliseconds since a question to the broker that it has not answered yet: it is asked twice a second. */
   readonly unansweredMs: number
@@ -100,13 +100,21 @@ class Application implements App {
       const starting = this.#state === 'REBALANCING'
       const look = this.#between(async () => {
         await this.#engine.commitDue(true)
-        ended = !starting && (await this.#engine.atEnd())
+        ended = !starting && (await this.#allAtEnd())
       })
       await Promise.race([look, this.done])
       if (ended) return
       if (this.#state !== 'RUNNING' && this.#state !== 'REBALANCING') return this.done
       await this.#settings.clock.sleep(20)
     }
+  }
+
+  /** What others write while they come to their end may be for this member, and the other way round: so nothing may have come while they were asked. */
+  async #allAtEnd(): Promise<boolean> {
+    const engine = this.#engine
+    if (!(await engine.atEnd())) return false
+    const { recordsIn } = engine.counters
+    return (await engine.othersAtEnd()) && (await engine.atEnd()) && engine.counters.recordsIn === recordsIn
   }
 
   get unansweredMs(): number {

@@ -20,6 +20,7 @@ import { resetPosition } from '../task/reset.ts'
 import type { EngineTask } from '../task/task.ts'
 import { isAtEnd, type Lag, lagsOf, topicsOf } from './ends.ts'
 import { checkLimits } from './limits.ts'
+import { othersAtEnd } from './others.ts'
 import { Patience } from './patience.ts'
 import { Purge } from './purge.ts'
 import { Seat } from './seat.ts'
@@ -262,6 +263,11 @@ export class Engine {
   async atEnd(): Promise<boolean> {
     for (const open of this.#open.values()) if (!(await isAtEnd(open, this.settings.broker.admin))) return false
     return ((await this.#globals?.lag()) ?? []).every(({ records }) => records === 0)
+  }
+
+  /** Whether the group's other members have nothing left. */
+  othersAtEnd(): Promise<boolean> {
+    return othersAtEnd(this.plan, this.#context!.counts, this.tasks, this.settings)
   }
 
   /** What is left to read, by input and by partition of global tables. */
