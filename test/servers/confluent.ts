@@ -24,6 +24,8 @@ const cached = (): string => join(cacheFolder(), `confluent-${version}-${key}`)
  * (`CKJS_LINKING=dynamic`) to the system's libraries, and has what their headers are installed for. Errors are one line that says what to install.
  */
 export async function confluentDriver(say: (line: string) => void = () => {}): Promise<string> {
+  const { RIACHO_CONFLUENT_DRIVER: named } = process.env
+  if (named) return named
   const folder = cached()
   const driver = join(folder, 'node_modules', packageName)
   if (existsSync(folder)) return driver
@@ -66,8 +68,9 @@ async function build(part: string): Promise<void> {
     )
   await writeFile(join(part, 'package.json'), JSON.stringify({ private: true, dependencies: { [packageName]: version } }))
   await step('npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund')
-  // By itself before the rest: its rules for make do not say that all else waits for it.
+  // librdkafka by itself before the rest: the rules for make do not say that all else waits for it, and would start all its compilers at once.
   await step(process.execPath, join('node_modules', packageName, 'util', 'configure'))
+  await step('make', '-j2', '-C', join('node_modules', packageName, 'deps', 'librdkafka'), 'libs', 'install-subdirs')
   await step('npm', 'rebuild', '--foreground-scripts', packageName)
 }
 

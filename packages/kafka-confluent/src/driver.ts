@@ -39,7 +39,8 @@ export interface DriverConsumer extends DriverClient {
   unsubscribe(): void
   pause(partitions: readonly TopicPartition[]): void
   resume(partitions: readonly TopicPartition[]): void
-  commitCb(offsets: readonly DriverOffset[], done: Done): void
+  /** Only begins: the outcome comes to `offset_commit_cb`. So it is with its `commitCb`, whatever the name says. */
+  commit(offsets: readonly DriverOffset[]): void
   getWatermarkOffsets(topic: string, partition: number): { readonly lowOffset: number; readonly highOffset: number }
 }
 

@@ -49,7 +49,8 @@ export class ConfluentFetcher implements Fetcher {
     this.#home = fetcherHome
     this.#partitionBytesMax = options.partitionBytesMax ?? partitionBytesMax
     this.#bytesMax = options.bytesMax ?? bytesMax
-    const { driver, settings } = fetcherHome.home
+    const { home } = fetcherHome
+    const { settings } = home
     const own = {
       // The driver wants a name; nobody joins this group.
       'group.id': `${String(settings.client['client.id'])}-reader`,
@@ -63,7 +64,9 @@ export class ConfluentFetcher implements Fetcher {
       'fetch.queue.backoff.ms': 10,
       queue_non_empty_cb: () => this.#awake(),
     }
-    this.#consumer = new driver.KafkaConsumer({ ...settings.client, ...own, ...settings.last }, { 'auto.offset.reset': 'error' })
+    this.#consumer = home.made(
+      () => new home.driver.KafkaConsumer({ ...settings.client, ...own, ...settings.last }, { 'auto.offset.reset': 'error' }),
+    )
     this.#consumer.setDefaultConsumeTimeout(0)
     this.#consumer.on('event.error', () => {}) // What does not pass is told by `consume`.
     this.#consumer.on('partition.eof', end => this.#lane(end)?.ended(end.offset))
@@ -239,6 +242,7 @@ export class ConfluentFetcher implements Fetcher {
       const { start, highWatermark, lastStable } = ends[i]!
       if (lane.moved || !lane.empty) continue
       lane.outOfRange = lane.position < start || lane.position > highWatermark
+      if (lane.outOfRange) this.#awake()
       if (!lane.outOfRange && lane.position < lastStable && Date.now() - lane.progress >= stillMs) lane.move(lane.position)
     }
   }

@@ -1,6 +1,6 @@
-import type { BrokerError } from '@riacho/streams/engine'
+import { type BrokerError, reasonOf } from '@riacho/streams/engine'
 import type { Driver } from './driver.ts'
-import type { Failures } from './errors.ts'
+import { ConfluentError, type Failures } from './errors.ts'
 import type { ConfluentSettings } from './options.ts'
 
 const pauseMs = 20
@@ -16,6 +16,15 @@ export class Home {
     this.driver = driver
     this.failures = failures
     this.settings = settings
+  }
+
+  /** Makes a client of the driver, which refuses settings at once. */
+  made<Client>(make: () => Client): Client {
+    try {
+      return make()
+    } catch (cause) {
+      throw new ConfluentError('CONFIGURATION', `librdkafka refuses its settings: ${reasonOf(cause)}`, { fatal: true, cause })
+    }
   }
 
   /** Makes a call again while its failure is one that passes, for as long as the settings say. */

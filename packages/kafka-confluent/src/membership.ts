@@ -1,12 +1,22 @@
 import { randomUUID } from 'node:crypto'
-import type { CommittedOffset, GroupCallbacks, GroupOptions, Membership, TopicPartition } from '@riacho/streams/engine'
+import {
+  type CommittedOffset,
+  type GroupCallbacks,
+  type GroupOptions,
+  type Membership,
+  reasonOf,
+  type TopicPartition,
+} from '@riacho/streams/engine'
 import type { ConfluentAdmin } from './admin.ts'
+import { Commits, forDriver } from './commits.ts'
 import { called, type DriverConsumer, type DriverOffset } from './driver.ts'
 import { ConfluentError } from './errors.ts'
 import type { Home } from './home.ts'
 
 /** How long a member waits for the driver to say something before it looks. */
 const lookMs = 200
+/** An engine that says nothing for so long may hang. */
+const silenceMs = 1000
 
 /** What a member needs of its broker. */
 export interface MemberHome {
@@ -29,11 +39,18 @@ export class ConfluentMembership implements Membership {
   readonly #on: GroupCallbacks
   readonly #partitions: ReadonlyMap<string, number>
   readonly #consumer: DriverConsumer
+  readonly #commits: Commits
+  readonly #instanceId: string | undefined
   #owned: readonly TopicPartition[] = []
   #rebalances = 0
   /** Callbacks, one after the other. */
   #calling: Promise<void> = Promise.resolve()
   #left = false
+  /** The driver's last words. */
+  #said = ''
+  /** When the engine last said that it goes on. */
+  #alive: number | undefined
+  #callbacks = 0
   #stirred = false
   #stir: () => void = () => {}
   #pumping: Promise<void> = Promise.resolve()
@@ -42,8 +59,10 @@ export class ConfluentMembership implements Membership {
     this.group = options.group
     this.#home = memberHome
     this.#on = on
+    this.#instanceId = options.instanceId
     this.#partitions = partitions
-    const { driver, settings } = memberHome.home
+    const { home } = memberHome
+    const { settings } = home
     const own = {
       'group.id': options.group,
       'enable.auto.commit': false,
@@ -53,19 +72,24 @@ export class ConfluentMembership implements Membership {
       'fetch.message.max.bytes': 1024,
       'queued.min.messages': 1,
       rebalance_cb: (change: { readonly code: number } | undefined, changed: readonly TopicPartition[]) => this.#rebalance(change, changed),
+      offset_commit_cb: (thrown: unknown, offsets: readonly DriverOffset[]) => this.#commits.answered(thrown, offsets),
       queue_non_empty_cb: () => this.#awake(),
+      ...(options.instanceId === undefined ? {} : { 'group.instance.id': options.instanceId }),
     }
-    this.#consumer = new driver.KafkaConsumer({ ...settings.client, ...settings.member, ...own, ...settings.last }, {})
+    this.#consumer = home.made(
+      () => new home.driver.KafkaConsumer({ ...settings.client, ...settings.member, ...own, ...settings.last }, {}),
+    )
+    this.#commits = new Commits(home, this.#consumer)
     this.#consumer.setDefaultConsumeTimeout(0)
-    this.#consumer.on('event.error', () => {}) // What does not pass is told by `consume`.
+    // What does not pass is told by `consume`, but not what it was.
+    this.#consumer.on('event.error', thrown => {
+      this.#said = reasonOf(thrown)
+    })
   }
 
   static async join(memberHome: MemberHome, options: GroupOptions, on: GroupCallbacks): Promise<ConfluentMembership> {
     const { home, admin } = memberHome
-    if (options.assign !== undefined)
-      throw new ConfluentError('UNSUPPORTED', 'librdkafka takes no assignment of ours: leave `assign` out, or use @riacho/kafka', {
-        fatal: true,
-      })
+    if (options.assign !== undefined || options.assignor !== undefined) throw noAssignor()
     const partitions = await admin.partitions(options.topics)
     const missing = options.topics.find(topic => !partitions.has(topic))
     if (missing !== undefined) throw new ConfluentError('UNKNOWN_TOPIC_OR_PARTITION', `topic '${missing}' does not exist`)
@@ -95,33 +119,59 @@ export class ConfluentMembership implements Membership {
     await this.#home.home.retrying(async () => {
       if (this.#left || this.memberId !== memberId)
         throw new ConfluentError('UNKNOWN_MEMBER_ID', `this member is no longer in the group ${this.group}`, { fenced: true })
-      await called(done => this.#consumer.commitCb(offsets.map(forDriver), done))
+      await this.#commits.ask(offsets.map(forDriver))
     })
   }
 
+  alive(): void {
+    this.#alive = Date.now()
+  }
+
+  /** A member with an instance's name only falls silent, also for good: the driver cannot do otherwise. */
   async leave(): Promise<void> {
     if (this.#left) return
     this.#left = true
     this.#owned = []
     this.#awake()
     await this.#pumping
+    await this.#disconnect()
+  }
+
+  async #disconnect(): Promise<void> {
     this.#consumer.unsubscribe()
     await called(done => this.#consumer.disconnect(done)).catch(() => undefined)
     this.#home.closed(this)
   }
 
-  /** The driver serves the group's events, and takes the member for alive, while it is asked for records; there are none, because all partitions are paused. */
+  /**
+   * The driver serves the group's events, and takes the member for alive, while it is asked for records; there are none, because all partitions are paused. It is not asked when
+   * the engine is silent: then the driver itself leaves the group after `max.poll.interval.ms`.
+   */
   async #pump(): Promise<void> {
     while (!this.#left) {
       this.#stirred = false
-      await called(done => this.#consumer.consume(1, done)).catch((thrown: unknown) => this.#failed(thrown))
-      if (!this.#stirred) await this.#quiet()
+      if (this.#engineLives) await called(done => this.#consumer.consume(1, done)).catch((thrown: unknown) => this.#failed(thrown))
+      if (!this.#stirred || !this.#engineLives) await this.#quiet()
     }
   }
 
+  get #engineLives(): boolean {
+    return this.#alive === undefined || this.#callbacks > 0 || this.#commits.waiting || Date.now() - this.#alive < silenceMs
+  }
+
   #failed(thrown: unknown): void {
-    const failure = this.#home.home.failures.of(thrown)
-    if (failure.fatal) this.#on.lost(this.#owned, failure)
+    const { code, fatal, fenced } = this.#home.home.failures.of(thrown)
+    // Nothing else is fatal to a consumer of the driver.
+    const replaced = fenced || (code === '_FATAL' && this.#instanceId !== undefined)
+    if (!fatal && !replaced && code !== '_FATAL') return
+    // The driver's consumer is of no use any more.
+    this.#left = true
+    const message = this.#said || reasonOf(thrown)
+    const reason = new ConfluentError(replaced ? 'FENCED_INSTANCE_ID' : code, message, { fatal: true, fenced: replaced, cause: thrown })
+    const owned = this.#owned
+    this.#owned = []
+    this.#on.lost(owned, reason)
+    void this.#disconnect()
   }
 
   #rebalance(change: { readonly code: number } | undefined, changed: readonly TopicPartition[]): void {
@@ -174,11 +224,18 @@ export class ConfluentMembership implements Membership {
   }
 
   #queue(callback: () => Promise<void>): void {
-    this.#calling = this.#calling.then(callback).catch((thrown: unknown) => {
-      if (this.#left) return
-      const message = `a callback of the member failed: ${String((thrown as Error)?.message ?? thrown)}`
-      this.#on.lost(this.#owned, new ConfluentError('CALLBACK_FAILED', message, { cause: thrown }))
-    })
+    this.#callbacks++
+    this.#calling = this.#calling
+      .then(callback)
+      .catch((thrown: unknown) => {
+        if (this.#left) return
+        const message = `a callback of the member failed: ${reasonOf(thrown)}`
+        this.#on.lost(this.#owned, new ConfluentError('CALLBACK_FAILED', message, { cause: thrown }))
+      })
+      .finally(() => {
+        this.#callbacks--
+        if (this.#alive !== undefined) this.#alive = Date.now()
+      })
   }
 
   /** The partitions of all topics that come with those of the subscribed one. */
@@ -208,10 +265,7 @@ function guideOf(partitions: ReadonlyMap<string, number>): string {
   return first![0]
 }
 
-/** An offset as the driver takes it. */
-export const forDriver = ({ topic, partition, offset, metadata }: CommittedOffset): DriverOffset => ({
-  topic,
-  partition,
-  offset,
-  ...(metadata === undefined ? {} : { metadata }),
-})
+const noAssignor = (): ConfluentError =>
+  new ConfluentError('UNSUPPORTED', 'librdkafka takes no assignor of ours: leave `assign` and `assignor` out, or use @riacho/kafka', {
+    fatal: true,
+  })

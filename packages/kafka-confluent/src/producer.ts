@@ -7,10 +7,10 @@ import type {
   ProducerOptions,
   TopicPartition,
 } from '@riacho/streams/engine'
+import { forDriver } from './commits.ts'
 import { called, type Done, type DriverConsumer, type DriverProducer } from './driver.ts'
 import { ConfluentError } from './errors.ts'
 import type { Home } from './home.ts'
-import { forDriver } from './membership.ts'
 import { ConfluentWriter, copyOf, type Outgoing } from './writer.ts'
 
 const batchBytesMax = 256 << 10
@@ -68,7 +68,9 @@ export class ConfluentProducer implements Producer {
         : { 'transactional.id': options.transactionalId, 'transaction.timeout.ms': options.transactionTimeout ?? transactionTimeoutMs }),
     }
     // Partitions are given; for anybody who gives none it is Java's way.
-    this.driver = new home.driver.Producer({ ...settings.client, ...own, ...settings.last }, { partitioner: 'murmur2_random' })
+    this.driver = home.made(
+      () => new home.driver.Producer({ ...settings.client, ...own, ...settings.last }, { partitioner: 'murmur2_random' }),
+    )
     this.driver.on('event.error', () => {}) // What does not pass is told by the calls.
     this.driver.on('delivery-report', thrown => {
       if (thrown) this.#failure ??= home.failures.of(thrown)
