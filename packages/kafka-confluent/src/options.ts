@@ -11,11 +11,11 @@ export type ConfluentSasl =
   | {
       readonly mechanism: 'GSSAPI'
       /** The client's principal, such as `app@EXAMPLE.ORG`. */
-      readonly principal?: string
+      readonly principal?: string | undefined
       /** The file with its key; default: the ticket that `kinit` brought. */
-      readonly keytab?: string
+      readonly keytab?: string | undefined
       /** The brokers' primary. Default `kafka`. */
-      readonly serviceName?: string
+      readonly serviceName?: string | undefined
     }
 
 /** TLS; keys and certificates as PEM texts. */

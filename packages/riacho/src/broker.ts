@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { embedded } from '@riacho/embedded'
 import type { Broker } from '@riacho/streams/engine'
 import type { Cluster } from './cluster.ts'
+import { confluentOptions } from './confluent.ts'
 import { failure } from './errors.ts'
 
 /** Where the embedded broker of an application keeps its data unless a folder is named. */
@@ -11,6 +12,8 @@ export const dataRoot = '.riacho'
 /** Which broker to open: the cluster, if there is one, else the embedded one in a directory. */
 export interface BrokerChoice {
   readonly cluster?: Cluster | undefined
+  /** Which client talks to the cluster. Default: ours. */
+  readonly client?: 'riacho' | 'confluent' | undefined
   readonly directory: string
   readonly readOnly?: boolean
 }
@@ -20,15 +23,17 @@ const loadClient = () => import('@riacho/kafka')
 
 /** Opens a broker. Rejects with `RIACHO_NO_KAFKA`, or with the broker's error. `load` brings the client of a cluster. */
 export async function openBroker(
-  { cluster, directory, readOnly = false }: BrokerChoice,
+  { cluster, client, directory, readOnly = false }: BrokerChoice,
   load: () => Promise<Pick<Awaited<ReturnType<typeof loadClient>>, 'kafka'>> = loadClient,
 ): Promise<Broker> {
   if (cluster === undefined) return embedded({ directory, readOnly })
+  if (client === 'confluent') return (await import('@riacho/kafka-confluent')).confluent(confluentOptions(cluster))
+  if (cluster.kerberos !== undefined) throw failure('RIACHO_SETTING', 'sasl.mechanism is GSSAPI: Kerberos needs --client confluent')
   const { kafka } = await load().catch((thrown: unknown) => {
     const message = `${cluster.bootstrapServers} needs the Kafka client: install @riacho/kafka, or leave -b out to use the embedded broker`
     throw failure('RIACHO_NO_KAFKA', message, thrown)
   })
-  const { warnings: _, ...options } = cluster
+  const { warnings: _, kerberos: __, ...options } = cluster
   return kafka(options)
 }
 

@@ -11,7 +11,8 @@ const known = {
   'client.id': 'a name for logs and quotas',
   'compression.type': 'none, gzip, snappy, lz4 or zstd',
   'security.protocol': 'PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL',
-  'sasl.mechanism': 'PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER',
+  'sasl.mechanism': 'PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, or GSSAPI with --client confluent',
+  'sasl.kerberos.service.name': "the brokers' primary",
   'sasl.jaas.config': 'as Java has it: org.apache.kafka.common.security.plain.PlainLoginModule required username="…" password="…";',
   'sasl.username': 'instead of sasl.jaas.config',
   'sasl.password': 'instead of sasl.jaas.config',
@@ -50,6 +51,10 @@ export interface ClusterOrigins {
 /** How a cluster is reached. */
 export interface Cluster extends KafkaOptions {
   readonly bootstrapServers: string
+  /** Instead of `sasl`, for Kerberos: only Confluent's client has it. */
+  readonly kerberos?:
+    | { readonly principal?: string | undefined; readonly keytab?: string | undefined; readonly serviceName?: string | undefined }
+    | undefined
   /** What is worth a warning: a setting that is not used, or that weakens what protects. */
   readonly warnings: readonly string[]
 }
@@ -75,7 +80,7 @@ export function clusterOf({ bootstrapServers, commandConfig, environment = {} }:
     clientId: from['client.id'],
     compression: oneOf(from, 'compression.type', ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const),
     tls: protocol.endsWith('SSL') ? tlsOf(from, warnings) : undefined,
-    sasl: protocol.startsWith('SASL') ? saslOf(from) : undefined,
+    ...(protocol.startsWith('SASL') && identityOf(from)),
     sessionTimeoutMs,
     heartbeatIntervalMs: heartbeat ?? (sessionTimeoutMs && Math.min(500, Math.floor(sessionTimeoutMs / 3))),
     rebalanceTimeoutMs: number('max.poll.interval.ms'),
@@ -129,6 +134,12 @@ function pemOf(from: Properties, store: 'ssl.truststore' | 'ssl.keystore'): stri
     `${store}.location`,
     `names ${path}, which is no PEM file: openssl pkcs12 -in STORE.p12 -nodes -out STORE.pem makes one, a JKS file first becomes STORE.p12 by keytool -importkeystore -deststoretype PKCS12`,
   )
+}
+
+function identityOf(from: Properties): Pick<Cluster, 'sasl' | 'kerberos'> {
+  if (from['sasl.mechanism'] !== 'GSSAPI') return { sasl: saslOf(from) }
+  const { principal, keyTab: keytab } = from['sasl.jaas.config'] === undefined ? {} : loginOf(from['sasl.jaas.config'])
+  return { kerberos: { principal, keytab, serviceName: from['sasl.kerberos.service.name'] } }
 }
 
 function saslOf(from: Properties): NonNullable<KafkaOptions['sasl']> {

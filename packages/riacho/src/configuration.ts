@@ -12,6 +12,10 @@ const day = 86_400_000
 const table = {
   bootstrapServers: [z.string().regex(/^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$/), 'host:port, several separated by commas'],
   commandConfig: [z.string().min(1), "the path of a file of Kafka's client properties: security.protocol, sasl.*, ssl.*"],
+  client: [
+    z.enum(['riacho', 'confluent']),
+    "riacho or confluent: how a cluster is talked to; confluent is Confluent's client, which has to be installed",
+  ],
   dataDir: [z.string().min(1), 'the path of a folder'],
   guarantee: [z.enum(['at-least-once', 'exactly-once']), 'at-least-once or exactly-once'],
   commitIntervalMs: [wholeNumber(0, day), `a whole number of milliseconds from 0 to ${day}`],

@@ -29,6 +29,7 @@ interface PlaceFlags {
   readonly dataDir?: string
   readonly bootstrapServers?: string
   readonly commandConfig?: string
+  readonly client?: string
 }
 
 const short: Readonly<Record<string, string>> = { bootstrapServers: '-b, ' }
@@ -55,14 +56,14 @@ function positive(text: string): number {
   throw new InvalidArgumentError('Give a whole number above 0.')
 }
 
-const place = ['dataDir', 'bootstrapServers', 'commandConfig'] as const
+const place = ['dataDir', 'bootstrapServers', 'commandConfig', 'client'] as const
 
 /** The settings of a command that only reads or writes a topic: a cluster, or the folder of an application. */
-function placeOf(flags: PlaceFlags): { cluster: Cluster | undefined; directory: string } {
+function placeOf(flags: PlaceFlags): { cluster: Cluster | undefined; client: Settings['client']; directory: string } {
   const named = Object.fromEntries(place.map(name => [name, flags[name]]))
   const settings: Settings = configure({ environment: process.env, flags: named })
   const cluster = clusterOf({ ...settings, environment: process.env })
-  return { cluster, directory: cluster === undefined ? chosenDirectory(settings.dataDir) : '' }
+  return { cluster, client: settings.client, directory: cluster === undefined ? chosenDirectory(settings.dataDir) : '' }
 }
 
 function commandLine(): Command {

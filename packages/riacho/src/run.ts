@@ -47,7 +47,7 @@ export async function run(topology: Topology, options: RunOptions = {}): Promise
   const directory = settings.dataDir ?? join(dataRoot, topology.id)
   const cluster = clusterOf({ ...settings, environment: process.env })
   for (const warning of cluster?.warnings ?? []) log.warn(warning)
-  const broker = await openBroker({ cluster, directory })
+  const broker = await openBroker({ cluster, client: settings.client, directory })
   try {
     if (cluster === undefined) await createTopics(broker, topology)
     let metrics: Metrics | undefined
