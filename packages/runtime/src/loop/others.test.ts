@@ -28,7 +28,7 @@ it.each(['at-least-once', 'exactly-once'] as const)('%s: the end is where all me
   await until('each has a partition', () => [first, second].every(one => one.metrics().lag.length === 1))
   for (const partition of [0, 1]) await write(broker, 'in', ...numbered(5).map(record => ({ ...record, partition })))
   await until('both work', () => first.metrics().commits > 0 && second.metrics().held === 5)
-  const opened = new Promise(resolve => setTimeout(resolve, 200)).then(gate.resolve)
+  const opened = new Promise<void>(resolve => setTimeout(resolve, 200)).then(gate.resolve)
   await first.untilEnd()
   expect((await read(broker, 'out')).length).toBe(10)
   await opened

@@ -151,9 +151,11 @@ it('a table takes what its topic still has', async () => {
   expect(await values(broker)).toEqual([])
 })
 
-it('refuses another policy', () => {
+it('refuses another policy', async () => {
   expect(() => topic('in', { key: text, value: text, offsetReset: 'newest' as 'latest' })).toThrow(
     expect.objectContaining({ code: 'RIACHO_OPTION' }),
   )
-  expect(() => app(planOf(), { broker: undefined as never, offsetReset: 'newest' as 'latest' })).toThrow()
+  const broker = await embedded()
+  expect(() => app(planOf(), { broker, offsetReset: 'newest' as 'latest' })).toThrow(expect.objectContaining({ code: 'RIACHO_OPTION' }))
+  expect(() => app(planOf(), { broker, replicationFactor: 0 })).toThrow(expect.objectContaining({ code: 'RIACHO_OPTION' }))
 })
