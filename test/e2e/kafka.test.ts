@@ -16,6 +16,7 @@ import { leaderTests } from './kafka/leaders.ts'
 import { limitTests } from './kafka/limits.ts'
 import { lostAnswerTests } from './kafka/lost-answers.ts'
 import { outageTests } from './kafka/outage.ts'
+import { clientOutageTests } from './kafka/outages.ts'
 import { readAll, readOn, rejection, verdict } from './kafka/reading.ts'
 import { securityTests } from './kafka/security.ts'
 import { oldestKafka, oldestTests } from './kafka/versions.ts'
@@ -307,6 +308,13 @@ describe('a broker that is killed', () =>
   outageTests(
     () => server,
     () => broker,
+  ))
+
+describe('a broker that is away', () =>
+  clientOutageTests(
+    () => server,
+    () => broker,
+    newTopic,
   ))
 
 describe('codecs', () =>

