@@ -4,6 +4,7 @@ import { answerIn, failureAt, failureOf, KafkaError } from '../errors.ts'
 import type { Address } from '../transport/connection.ts'
 import { anyBroker, type BrokerAddresses, type LinkOptions, Links } from '../transport/links.ts'
 import { type Features, featuresRequest } from './features.ts'
+import { checkLibrary } from './library.ts'
 
 /** What is known of a topic. */
 export interface Topic {
@@ -51,6 +52,7 @@ export class Cluster implements BrokerAddresses {
   #features: Features | undefined
 
   constructor(bootstrap: readonly Address[], options: LinkOptions) {
+    checkLibrary()
     this.#bootstrap = bootstrap
     this.#links = new Links(this, options)
   }
