@@ -80,7 +80,7 @@ export function clusterOf({ bootstrapServers, commandConfig, environment = {} }:
     clientId: from['client.id'],
     compression: oneOf(from, 'compression.type', ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const),
     tls: protocol.endsWith('SSL') ? tlsOf(from, warnings) : undefined,
-    ...(protocol.startsWith('SASL') && identityOf(from)),
+    ...(protocol.startsWith('SASL') ? identityOf(from) : { sasl: undefined }),
     sessionTimeoutMs,
     heartbeatIntervalMs: heartbeat ?? (sessionTimeoutMs && Math.min(500, Math.floor(sessionTimeoutMs / 3))),
     rebalanceTimeoutMs: number('max.poll.interval.ms'),
