@@ -11,11 +11,10 @@ import { applicationTests } from './kafka/application.ts'
 import { codecTests } from './kafka/codecs.ts'
 import { fetchingTests } from './kafka/fetching.ts'
 import { groupTests, membershipTests } from './kafka/groups.ts'
-import { authorizing, internalTopicTests } from './kafka/internal-topics.ts'
+import { authorizing } from './kafka/internal-topics.ts'
 import { leaderTests } from './kafka/leaders.ts'
 import { limitTests } from './kafka/limits.ts'
 import { lostAnswerTests } from './kafka/lost-answers.ts'
-import { outageTests } from './kafka/outage.ts'
 import { clientOutageTests } from './kafka/outages.ts'
 import { readAll, readOn, rejection, verdict } from './kafka/reading.ts'
 import { securityTests } from './kafka/security.ts'
@@ -294,18 +293,6 @@ describe('limits', () => limitTests({ requestsMax: 5, requestBytesMax: 8 << 20, 
 
 describe('an application', () =>
   applicationTests(
-    () => server,
-    () => broker,
-  ))
-
-describe('internal topics', () =>
-  internalTopicTests(
-    () => server,
-    () => broker,
-  ))
-
-describe('a broker that is killed', () =>
-  outageTests(
     () => server,
     () => broker,
   ))

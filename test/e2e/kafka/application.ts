@@ -7,7 +7,9 @@ import type { KafkaServer } from '../../servers/kafka.ts'
 import { credentials } from '../../servers/security.ts'
 import { until } from '../event-processor.fixture.ts'
 import { Events, partitions } from './events.ts'
+import { internalTopicTests } from './internal-topics.ts'
 import { killed } from './killed.ts'
+import { outageTests } from './outage.ts'
 
 const events = 15_000
 
@@ -52,6 +54,13 @@ export function applicationTests(server: () => KafkaServer, broker: () => Broker
     expect(changelog.trim().split('\n').length).toBeGreaterThan(0)
   }, 60_000)
 
+  internalTopicTests(server, broker)
+  outageTests(server, broker)
+  ends(server, broker)
+  security(server, broker)
+}
+
+function ends(server: () => KafkaServer, broker: () => Broker): void {
   it('ends with 0 at SIGTERM in the middle of its work: what it took is committed, and the group knows at once that it left', async () => {
     const events = new Events(broker(), 'term-')
     await events.create()
@@ -69,6 +78,18 @@ export function applicationTests(server: () => KafkaServer, broker: () => Broker
     expect(await events.differences('exactly-once')).toEqual([])
   }, 120_000)
 
+  it('at its end of everything waits for what other members still have to do', async () => {
+    const events = new Events(broker(), 'shared-')
+    await events.create()
+    await events.write(30_000)
+    const options = { address: server().address, guarantee: 'exactly-once' } as const
+    const both = [1, 2].map(() => events.start(options, '--until-end').ended)
+    for (const { code, error } of await Promise.all(both)) expect(code, error).toBe(0)
+    expect(await events.differences('exactly-once')).toEqual([])
+  }, 120_000)
+}
+
+function security(server: () => KafkaServer, broker: () => Broker): void {
   it('reads how its cluster is secured from a file of Kafka’s client properties', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'riacho-secured-'))
     try {
@@ -99,14 +120,4 @@ export function applicationTests(server: () => KafkaServer, broker: () => Broker
       await rm(folder, { recursive: true })
     }
   }, 60_000)
-
-  it('at its end of everything waits for what other members still have to do', async () => {
-    const events = new Events(broker(), 'shared-')
-    await events.create()
-    await events.write(30_000)
-    const options = { address: server().address, guarantee: 'exactly-once' } as const
-    const both = [1, 2].map(() => events.start(options, '--until-end').ended)
-    for (const { code, error } of await Promise.all(both)) expect(code, error).toBe(0)
-    expect(await events.differences('exactly-once')).toEqual([])
-  }, 120_000)
 }

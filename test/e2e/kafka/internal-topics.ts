@@ -34,32 +34,36 @@ const counting = (application: string, events: string) =>
     ),
   )
 
+const made = async (broker: Broker, application: string, ...without: string[]): Promise<void> => {
+  const topics = [
+    { name: `${application}-events`, partitions: 3 },
+    { name: `${application}-out`, partitions: 1 },
+  ]
+  await broker.admin.createTopics(topics.filter(({ name }) => !without.includes(name)))
+}
+
+async function write(broker: Broker, topic: string, values: readonly string[]): Promise<void> {
+  const producer = await broker.producer({})
+  values.forEach((value, i) => {
+    producer.partition({ topic, partition: i % 3 }).append(Date.now(), null, value)
+  })
+  await producer.flush()
+  await producer.close()
+}
+
+const plan = (application: string) => counting(application, `${application}-events`)
+
+/** Resolves when the application has ended; rejects with why it cannot start or go on. */
+async function ended(running: App): Promise<void> {
+  running.done.catch(() => {})
+  await running.start()
+  await running.done
+}
+
 /** The topics that an application owns, on a cluster. */
 export function internalTopicTests(server: () => KafkaServer, broker: () => Broker): void {
-  const made = async (application: string, ...without: string[]): Promise<void> => {
-    const topics = [
-      { name: `${application}-events`, partitions: 3 },
-      { name: `${application}-out`, partitions: 1 },
-    ]
-    await broker().admin.createTopics(topics.filter(({ name }) => !without.includes(name)))
-  }
-  const write = async (name: string, values: readonly string[]): Promise<void> => {
-    const producer = await broker().producer({})
-    values.forEach((value, i) => {
-      producer.partition({ topic: name, partition: i % 3 }).append(Date.now(), null, value)
-    })
-    await producer.flush()
-    await producer.close()
-  }
-  const plan = (application: string) => counting(application, `${application}-events`)
-  const failing = async (running: App): Promise<void> => {
-    running.done.catch(() => {})
-    await running.start()
-    await running.done
-  }
-
   it('are made with Kafka Streams’ settings', async () => {
-    await made('owner')
+    await made(broker(), 'owner')
     const running = app(plan('owner'), { broker: broker(), replicationFactor: 1 })
     await running.start()
     await running.stop()
@@ -81,28 +85,10 @@ export function internalTopicTests(server: () => KafkaServer, broker: () => Brok
     })
   })
 
-  it('that exist with other partitions, sources that do not exist, and more copies than brokers are told at the start', async () => {
-    const start = (application: string, replicationFactor?: number) =>
-      failing(app(plan(application), { broker: broker(), ...(replicationFactor && { replicationFactor }) }))
-    await made('others')
-    await broker().admin.createTopics([{ name: 'others-totals-changelog', partitions: 5 }])
-    await expect(start('others')).rejects.toMatchObject({
-      code: 'RIACHO_TOPIC_PARTITIONS',
-      message: expect.stringContaining('others-totals-changelog has 5 partitions and needs 2'),
-    })
-    await made('missing', 'missing-events')
-    await expect(start('missing')).rejects.toMatchObject({ code: 'RIACHO_TOPIC_MISSING', place: { topic: 'missing-events' } })
-    expect(await broker().admin.partitions(['missing-totals-changelog'])).toEqual(new Map())
-    await made('copies')
-    await expect(start('copies', 2)).rejects.toMatchObject({
-      code: 'RIACHO_TOPIC_CREATE',
-      message: expect.stringContaining('INVALID_REPLICATION_FACTOR'),
-    })
-  })
-
   it('of repartitions are emptied as far as commits cover them', async () => {
-    await made('purged')
+    await made(broker(), 'purged')
     await write(
+      broker(),
       'purged-events',
       Array.from({ length: 3_000 }, (_, i) => `${i % 7}`),
     )
@@ -118,9 +104,35 @@ export function internalTopicTests(server: () => KafkaServer, broker: () => Brok
     await running.stop()
   })
 
+  refusals(broker)
+  permissions(server, broker)
+}
+
+function refusals(broker: () => Broker): void {
+  it('that exist with other partitions, sources that do not exist, and more copies than brokers are told at the start', async () => {
+    const start = (application: string, replicationFactor?: number) =>
+      ended(app(plan(application), { broker: broker(), ...(replicationFactor && { replicationFactor }) }))
+    await made(broker(), 'others')
+    await broker().admin.createTopics([{ name: 'others-totals-changelog', partitions: 5 }])
+    await expect(start('others')).rejects.toMatchObject({
+      code: 'RIACHO_TOPIC_PARTITIONS',
+      message: expect.stringContaining('others-totals-changelog has 5 partitions and needs 2'),
+    })
+    await made(broker(), 'missing', 'missing-events')
+    await expect(start('missing')).rejects.toMatchObject({ code: 'RIACHO_TOPIC_MISSING', place: { topic: 'missing-events' } })
+    expect(await broker().admin.partitions(['missing-totals-changelog'])).toEqual(new Map())
+    await made(broker(), 'copies')
+    await expect(start('copies', 2)).rejects.toMatchObject({
+      code: 'RIACHO_TOPIC_CREATE',
+      message: expect.stringContaining('INVALID_REPLICATION_FACTOR'),
+    })
+  })
+}
+
+function permissions(server: () => KafkaServer, broker: () => Broker): void {
   it('that this user may not make, sources that it may not read, and groups that it may not join stop the application and say so', async () => {
-    for (const application of ['forbidden', 'unread', 'ungrouped']) await made(application)
-    await write('unread-events', ['a'])
+    for (const application of ['forbidden', 'unread', 'ungrouped']) await made(broker(), application)
+    await write(broker(), 'unread-events', ['a'])
     const acl = (...change: string[]) =>
       server().tool('org.apache.kafka.tools.AclCommand', '--bootstrap-server', server().address, '--force', ...change)
     const bia = (of: 'allow' | 'deny', operation: string) => [`--${of}-principal`, 'User:bia', '--operation', operation]
@@ -147,17 +159,17 @@ export function internalTopicTests(server: () => KafkaServer, broker: () => Brok
         await acl('--add', ...bia('deny', denied), ...places[application])
         await acl('--add', ...bia('allow', 'Describe'), ...places[application])
       }
-      await expect(failing(app(plan('forbidden'), { broker: client }))).rejects.toMatchObject({
+      await expect(ended(app(plan('forbidden'), { broker: client }))).rejects.toMatchObject({
         code: 'RIACHO_TOPIC_CREATE',
         message: expect.stringMatching(
           /forbidden-by-value-repartition cannot be created .*AUTHORIZATION_FAILED.*with 2 partitions, cleanup.policy=delete/,
         ),
       })
-      await expect(failing(app(plan('unread'), { broker: client }))).rejects.toMatchObject({
+      await expect(ended(app(plan('unread'), { broker: client }))).rejects.toMatchObject({
         code: 'TOPIC_AUTHORIZATION_FAILED',
         message: expect.stringContaining('unread-events'),
       })
-      await expect(failing(app(plan('ungrouped'), { broker: client }))).rejects.toMatchObject({ code: 'GROUP_AUTHORIZATION_FAILED' })
+      await expect(ended(app(plan('ungrouped'), { broker: client }))).rejects.toMatchObject({ code: 'GROUP_AUTHORIZATION_FAILED' })
     } finally {
       for (const place of Object.values(places)) await acl('--remove', ...place)
       await client.close()

@@ -3,7 +3,7 @@ import type { Settings } from '../options.ts'
 import type { EngineTask } from '../task/task.ts'
 
 /** Polls of what may be behind a committed offset before it is taken for something. */
-const pollsMax = 10
+const tailPolls = 10
 const pollMs = 100
 
 /**
@@ -59,7 +59,7 @@ async function holdsRecords(broker: Broker, { topic, partition, lastStable }: Pa
   fetcher.add({ topic, partition }, from)
   try {
     let position = from
-    for (let poll = 0; poll < pollsMax && position < lastStable; poll++) {
+    for (let poll = 0; poll < tailPolls && position < lastStable; poll++) {
       for (const slice of await fetcher.poll(pollMs)) {
         const cursor = slice.cursor()
         const found = cursor.next()
