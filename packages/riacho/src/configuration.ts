@@ -25,6 +25,10 @@ const table = {
     'earliest, latest or none: where topics are read of which nothing is committed, or of which what comes next is gone',
   ],
   replicationFactor: [wholeNumber(1, 32_767), 'a whole number: on how many brokers internal topics are kept'],
+  changelogAdditionalRetentionMs: [
+    wholeNumber(0, 100 * 366 * day),
+    'a whole number of milliseconds: for how long a cluster keeps rows of windows beyond the time for which they are needed',
+  ],
   keepStreamTime: [yesOrNo, 'true or false'],
   stateStore: [z.enum(['memory', 'lmdb']), 'memory or lmdb: where state is kept, lmdb in files below dataDir'],
   httpPort: [wholeNumber(0, 65_535), 'a port from 0 (any free one) to 65535'],

@@ -77,7 +77,15 @@ async function createTopics(broker: Broker, plan: Topology): Promise<void> {
 }
 
 /** What the engine takes of the settings: an absent one stays absent, so that the engine's default holds. */
-function engineSettings({ guarantee, commitIntervalMs, keepStreamTime, maxTaskIdleMs, offsetReset, replicationFactor }: Settings) {
+function engineSettings({
+  guarantee,
+  commitIntervalMs,
+  keepStreamTime,
+  maxTaskIdleMs,
+  offsetReset,
+  replicationFactor,
+  changelogAdditionalRetentionMs,
+}: Settings) {
   return {
     ...(guarantee !== undefined && { guarantee }),
     ...(commitIntervalMs !== undefined && { commitIntervalMs }),
@@ -85,6 +93,7 @@ function engineSettings({ guarantee, commitIntervalMs, keepStreamTime, maxTaskId
     ...(maxTaskIdleMs !== undefined && { maxTaskIdleMs }),
     ...(offsetReset !== undefined && { offsetReset }),
     ...(replicationFactor !== undefined && { replicationFactor }),
+    ...(changelogAdditionalRetentionMs !== undefined && { changelogAdditionalRetentionMs }),
   }
 }
 

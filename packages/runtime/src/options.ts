@@ -13,6 +13,11 @@ export interface AppOptions {
   readonly offsetReset?: OffsetReset
   /** On how many brokers internal topics are kept (Kafka Streams: `replication.factor`). Default: what the cluster is configured with. */
   readonly replicationFactor?: number
+  /**
+   * For how long a cluster keeps rows of windows and sessions beyond the time for which their store needs them (Kafka Streams: `windowstore.changelog.additional.retention.ms`).
+   * The cluster goes by the wall clock: who processes records that are older than that, and has no state on disk, sets it higher. Default: a day.
+   */
+  readonly changelogAdditionalRetentionMs?: number
   /** Keeps rows elsewhere than in memory, as `lmdb({ directory })` of `@riacho/lmdb` does. Default: all state is in memory. */
   readonly stores?: StoreSuppliers
   /** Operators' stream time survives a restart, so that a record that was late stays late. Default false, as Kafka Streams. */
@@ -74,6 +79,8 @@ export interface Settings extends Omit<Required<AppOptions>, 'limits' | 'crashLo
   readonly exactlyOnce: boolean
 }
 
+const day = 86_400_000
+
 const defaults: Limits = Object.freeze({
   queueBytesMax: 8 << 20,
   memoryBytesMax: 256 << 20,
@@ -119,11 +126,16 @@ export function settings(options: AppOptions): Settings {
   const maxTaskIdleMs = options.maxTaskIdleMs ?? 0
   if (!(Number.isSafeInteger(maxTaskIdleMs) && maxTaskIdleMs >= -1))
     throw new RiachoError('RIACHO_OPTION', `maxTaskIdleMs is a whole number, -1 or more, not ${maxTaskIdleMs}`)
-  const { offsetReset = 'earliest', replicationFactor } = options
+  const { offsetReset = 'earliest', replicationFactor, changelogAdditionalRetentionMs = day } = options
   if (!['earliest', 'latest', 'none'].includes(offsetReset))
     throw new RiachoError('RIACHO_OPTION', `offsetReset is 'earliest', 'latest' or 'none', not '${String(offsetReset)}'`)
   if (replicationFactor !== undefined && !(Number.isSafeInteger(replicationFactor) && replicationFactor > 0 && replicationFactor < 32_768))
     throw new RiachoError('RIACHO_OPTION', `replicationFactor is a whole number of brokers above 0, not ${replicationFactor}`)
+  if (!(Number.isSafeInteger(changelogAdditionalRetentionMs) && changelogAdditionalRetentionMs >= 0))
+    throw new RiachoError(
+      'RIACHO_OPTION',
+      `changelogAdditionalRetentionMs is a whole number, 0 or more, not ${changelogAdditionalRetentionMs}`,
+    )
   return Object.freeze({
     broker: options.broker,
     guarantee,
@@ -135,6 +147,7 @@ export function settings(options: AppOptions): Settings {
     strict: options.strict ?? false,
     offsetReset,
     replicationFactor,
+    changelogAdditionalRetentionMs,
     crashLoop: options.crashLoop,
     stores: options.stores,
     log: options.log ?? (() => {}),

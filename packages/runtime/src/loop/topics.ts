@@ -16,7 +16,7 @@ import type { Settings } from '../options.ts'
 const day = 86_400_000
 
 /** The topics that an application owns, with Kafka Streams' configurations (`InternalTopicConfig`): repartitions, changelogs, positions of connectors. */
-export function internalTopics(plan: Topology, counts: ReadonlyMap<string, number>): readonly TopicSpec[] {
+export function internalTopics(plan: Topology, counts: ReadonlyMap<string, number>, additionalRetentionMs = day): readonly TopicSpec[] {
   const specs: TopicSpec[] = []
   for (const part of plan.subTopologies) {
     for (const { repartition } of part.reads) {
@@ -32,7 +32,7 @@ export function internalTopics(plan: Topology, counts: ReadonlyMap<string, numbe
       specs.push({
         name: internal.changelog(plan.id, spec.name),
         partitions: taskCount(part, counts),
-        config: { ...changelogConfig(spec), 'message.timestamp.type': 'CreateTime' },
+        config: { ...changelogConfig(spec, additionalRetentionMs), 'message.timestamp.type': 'CreateTime' },
       })
     }
     for (const node of part.nodes) {
@@ -44,12 +44,12 @@ export function internalTopics(plan: Topology, counts: ReadonlyMap<string, numbe
   return specs
 }
 
-/** Rows that expire are deleted a day after they are; a history is kept from compaction for as long (Kafka Streams: `WindowedChangelogTopicConfig`, `VersionedChangelogTopicConfig`). */
-function changelogConfig({ kind, retention = 0, duplicates }: StoreSpec): Record<string, string> {
-  const kept = String(retention + day)
+/** Rows that expire are deleted some time after they are, by default a day; a history is kept from compaction for as long (Kafka Streams: `WindowedChangelogTopicConfig`, `VersionedChangelogTopicConfig`). */
+function changelogConfig({ kind, retention = 0, duplicates }: StoreSpec, additionalRetentionMs: number): Record<string, string> {
+  const kept = String(retention + additionalRetentionMs)
   if (duplicates) return { 'cleanup.policy': 'delete', 'retention.ms': kept }
   if (kind === 'window' || kind === 'session') return { 'cleanup.policy': 'compact,delete', 'retention.ms': kept }
-  return { 'cleanup.policy': 'compact', ...(kind === 'versioned' && { 'min.compaction.lag.ms': kept }) }
+  return { 'cleanup.policy': 'compact', ...(kind === 'versioned' && { 'min.compaction.lag.ms': String(retention + day) }) }
 }
 
 /** Topics that an application reads or writes and does not own, as far as its plan names them. */
@@ -82,7 +82,7 @@ export async function connectorPartitions(plan: Topology, { exactlyOnce, log }: 
  */
 export async function prepareTopics(
   plan: Topology,
-  { broker, crashLoop, replicationFactor }: Settings,
+  { broker, crashLoop, replicationFactor, changelogAdditionalRetentionMs }: Settings,
   connectors: ReadonlyMap<string, readonly string[]>,
 ): Promise<Map<string, number>> {
   const external = new Set(externalTopics(plan))
@@ -95,7 +95,7 @@ export async function prepareTopics(
   }
   const positions = [...connectors].map(([name, partitions]) => [internal.positions(plan.id, name), partitions.length] as const)
   const counts = new Map(partitionCounts(plan, new Map([...known, ...positions])))
-  const specs = internalTopics(plan, counts).map(spec => ({
+  const specs = internalTopics(plan, counts, changelogAdditionalRetentionMs).map(spec => ({
     ...spec,
     ...(replicationFactor !== undefined && { replicas: replicationFactor }),
   }))
