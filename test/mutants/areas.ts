@@ -1,5 +1,6 @@
 import { commits } from './commits.ts'
 import { joins } from './joins.ts'
+import { kafka } from './kafka.ts'
 import type { Mutant } from './mutant.ts'
 import { stores } from './stores.ts'
 import { tables } from './tables.ts'
@@ -8,4 +9,4 @@ import { verbs } from './verbs.ts'
 import { windows } from './windows.ts'
 
 /** The bugs that the tests must catch, by area. */
-export const areas: Readonly<Record<string, readonly Mutant[]>> = { commits, tasks, windows, joins, tables, stores, verbs }
+export const areas: Readonly<Record<string, readonly Mutant[]>> = { commits, tasks, windows, joins, tables, stores, verbs, kafka }

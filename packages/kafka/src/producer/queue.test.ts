@@ -140,6 +140,26 @@ it('keeps no batch for a record that could not be written', () => {
   expect([queue.bytes, queue.busy]).toEqual([0, false])
 })
 
+it('fills the batch that waits, unless full ones wait, too: then what comes later must not go with it', () => {
+  for (const [full, batches] of [
+    [() => {}, 6],
+    [undefined, 7],
+  ] as const) {
+    const queue = new PartitionQueue({ topic: 't', partition: 0 }, identity, { ...options, full })
+    fill(queue, 1)
+    queue.acknowledge(queue.next())
+    const sent: Sealed[] = []
+    for (let i = 1; i <= onTheWayMax; i++) {
+      fill(queue, i)
+      sent.push(queue.next())
+    }
+    fill(queue, 1)
+    fill(queue, 1)
+    for (const each of sent) queue.acknowledge(each)
+    expect(sent.length + sendAll(queue).length).toBe(batches)
+  }
+})
+
 it('says whether what it throws away had numbers', () => {
   const queue = queueOf(1, 2)
   expect(queue.discard()).toBe(false)

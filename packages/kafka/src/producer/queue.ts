@@ -106,11 +106,14 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
     return batch
   }
 
-  /** Makes everything that is here ready to be sent. */
+  /** Makes everything that is here ready to be sent. What comes while that waits goes with it, unless full batches wait, too. */
   close(): void {
     // Its first record may have been refused.
-    if (this.#open?.count === 0) this.bytes -= this.#batches.pop()!.size
-    this.#open = undefined
+    if (this.#open?.count === 0) {
+      this.bytes -= this.#batches.pop()!.size
+      this.#open = undefined
+    }
+    if (this.#options.full === undefined) this.#open = undefined
     this.#due = this.#batches.length
   }
 
@@ -228,6 +231,7 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
 
   #seal(): Sealed {
     const batch = this.#batches.shift()!
+    if (batch === this.#open) this.#open = undefined
     this.#due--
     const { id, epoch, transactionalId } = this.#identity
     const { codec } = this.#options
