@@ -1,5 +1,9 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { createServer } from 'node:tls'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
@@ -12,24 +16,26 @@ export const credentials = {
   'SCRAM-SHA-512': { username: 'caio', password: 'chave=512' },
 } as const
 
-/** A key and its certificate in a key store of this directory; gives the certificate as PEM. `keytool` is a part of Java. */
-export async function selfSigned(directory: string): Promise<string> {
-  const store = ['-alias', 'server', '-keystore', join(directory, 'server.p12'), '-storepass', storePassword]
-  const key = [
-    '-keyalg',
-    'EC',
-    '-groupname',
-    'secp256r1',
-    '-dname',
-    'CN=127.0.0.1',
-    '-ext',
-    'SAN=IP:127.0.0.1,DNS:localhost',
-    '-validity',
-    '2',
-  ]
+/** A key and its certificate in a key store of this directory, valid for two days from `startDate` on; gives the certificate as PEM. `keytool` is a part of Java. */
+export async function selfSigned(directory: string, startDate = '-1H'): Promise<string> {
+  // A short life: the compiler that takes its time is left out.
+  const store = ['-J-XX:TieredStopAtLevel=1', '-alias', 'server', '-keystore', keyStoreOf(directory), '-storepass', storePassword]
+  const name = ['-dname', 'CN=127.0.0.1', '-ext', 'SAN=IP:127.0.0.1,DNS:localhost']
+  const key = ['-keyalg', 'EC', '-groupname', 'secp256r1', ...name, '-startdate', startDate, '-validity', '2']
   await run('keytool', ['-genkeypair', '-storetype', 'PKCS12', ...store, ...key])
   const { stdout } = await run('keytool', ['-exportcert', '-rfc', ...store])
   return stdout
+}
+
+const keyStoreOf = (directory: string): string => join(directory, 'server.p12')
+
+/** A port of 127.0.0.1 at which only TLS is spoken, with the key store of this directory. */
+export async function startTls(directory: string): Promise<{ readonly port: number; stop(): void }> {
+  const server = createServer({ pfx: await readFile(keyStoreOf(directory)), passphrase: storePassword })
+  server.on('tlsClientError', () => {})
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return { port: (server.address() as AddressInfo).port, stop: () => server.close() }
 }
 
 /** The configuration of listeners named SSL and SASL_SSL. */
@@ -39,7 +45,7 @@ export function securitySettings(directory: string): Record<string, string> {
   const { username, password } = credentials.PLAIN
   return {
     'ssl.keystore.type': 'PKCS12',
-    'ssl.keystore.location': join(directory, 'server.p12'),
+    'ssl.keystore.location': keyStoreOf(directory),
     'ssl.keystore.password': storePassword,
     'ssl.key.password': storePassword,
     [`${sasl}.sasl.enabled.mechanisms`]: 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER',

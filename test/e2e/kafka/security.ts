@@ -1,7 +1,10 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type KafkaOptions, kafka } from '@riacho/kafka'
 import { expect, it } from 'vitest'
 import type { KafkaServer } from '../../servers/kafka.ts'
-import { credentials } from '../../servers/security.ts'
+import { credentials, selfSigned, startTls } from '../../servers/security.ts'
 import { readAll, rejection } from './reading.ts'
 
 const encoded = (of: object): string => Buffer.from(JSON.stringify(of)).toString('base64url')
@@ -51,6 +54,7 @@ export function securityTests(server: () => KafkaServer, newTopic: () => Promise
   ] as const)('is told at once of %s', async (_, of) => {
     const failure = await rejection(secured({ sasl: of }))
     expect(failure).toMatchObject({ code: 'SASL_AUTHENTICATION_FAILED', fatal: true, retriable: false })
+    expect(failure.message).toMatch(/`sasl(?:\.token)?`/)
     expect(failure.message).not.toContain('password: x')
   })
 
@@ -58,6 +62,40 @@ export function securityTests(server: () => KafkaServer, newTopic: () => Promise
     const plain = await rejection(kafka({ brokers: [server().secure.tls], requestTimeoutMs: 3_000 }))
     expect(plain.message).toContain('TLS')
     expect(await rejection(secured({ brokers: [server().address], connectTimeoutMs: 3_000 }))).toMatchObject({ code: 'NETWORK_EXCEPTION' })
-    expect(await rejection(secured({ tls: {}, sasl: sasl.PLAIN }))).toMatchObject({ message: expect.stringMatching(/certificate/) })
+    const untrusted = await rejection(secured({ tls: {}, sasl: sasl.PLAIN }))
+    expect(untrusted).toMatchObject({ code: 'SSL_AUTHENTICATION_FAILED', fatal: true, message: expect.stringContaining('`tls.ca`') })
   })
+
+  it.each([
+    ['is over', '-9d', 'renew it at the broker'],
+    ['has not begun', '+9d', 'compare the clocks'],
+  ])('is told that the time of a certificate %s', async (_, startDate, what) => {
+    const directory = await mkdtemp(join(tmpdir(), 'riacho-tls-'))
+    const ca = await selfSigned(directory, startDate)
+    const tls = await startTls(directory)
+    const failure = await rejection(secured({ brokers: [`127.0.0.1:${tls.port}`], tls: { ca } }))
+    expect(failure).toMatchObject({ code: 'SSL_AUTHENTICATION_FAILED', fatal: true, retriable: false })
+    expect(failure.message).toContain(what)
+    tls.stop()
+    await rm(directory, { recursive: true })
+  })
+
+  it('is told the names under which it could know the broker, when its own is none of them', async () => {
+    const checked = { ca: server().secure.certificate, servername: 'kafka.example' }
+    const failure = await rejection(secured({ tls: checked, sasl: sasl.PLAIN }))
+    expect(failure).toMatchObject({ code: 'SSL_AUTHENTICATION_FAILED', fatal: true })
+    expect(failure.message).toMatch(/localhost.*`tls\.servername`/)
+  })
+
+  it('goes on after it was silent for longer than its authentication holds', async () => {
+    const to = { topic: await newTopic(), partition: 0 }
+    const broker = await secured({ sasl: sasl.OAUTHBEARER, retryForMs: 1 })
+    for (let round = 0; round < 2; round++) {
+      // Nothing is tried a second time: no request may meet a connection that the broker knows no more.
+      expect(await broker.admin.offsets([to])).toHaveLength(1)
+      await new Promise(resolve => setTimeout(resolve, 2_500))
+    }
+    expect(await broker.admin.offsets([to])).toHaveLength(1)
+    await broker.close()
+  }, 30_000)
 }

@@ -2,6 +2,7 @@ import { createConnection, isIP, type Socket } from 'node:net'
 import { connect as connectSecurely, type ConnectionOptions as TlsOptions } from 'node:tls'
 import { Reader, type ResponseParser, type Writer } from '@platformatic/kafka'
 import { KafkaError } from '../errors.ts'
+import { distrust } from './trust.ts'
 
 /** Where a broker listens. */
 export interface Address {
@@ -62,6 +63,7 @@ export class Connection {
   #correlation = 0
   #headHave = 0
   #retiresAt = Number.POSITIVE_INFINITY
+  #retiring: NodeJS.Timeout | undefined
   #frame: Buffer | undefined
   #frameHave = 0
   #broken: KafkaError | undefined
@@ -83,12 +85,23 @@ export class Connection {
   async #authenticate(): Promise<this> {
     try {
       const lifetimeMs = await this.#options.authenticate?.(request => this.request(request))
-      if (lifetimeMs !== undefined && lifetimeMs > 0) this.#retiresAt = Date.now() + lifetimeMs * lifetimeShare
+      if (lifetimeMs !== undefined && lifetimeMs > 0) this.#retireAfter(lifetimeMs * lifetimeShare)
       return this
     } catch (thrown) {
       this.close()
       throw thrown
     }
+  }
+
+  /** Between two requests, so that none meets a connection that the broker knows no more. */
+  #retireAfter(milliseconds: number): void {
+    this.#retiresAt = Date.now() + milliseconds
+    this.#retiring = setTimeout(() => this.#retire(), Math.min(milliseconds + 1, 2 ** 31 - 1))
+    this.#retiring.unref()
+  }
+
+  #retire(): void {
+    if (this.#waiting.size === 0 && Date.now() >= this.#retiresAt) this.#break('the time of its authentication ends')
   }
 
   #connect(): Promise<void> {
@@ -107,7 +120,7 @@ export class Connection {
               this.#take(chunk, chunk.length),
             )
       this.#socket.setNoDelay(true)
-      this.#socket.on('error', cause => this.#break(cause.message || (cause as NodeJS.ErrnoException).code || 'no connection', cause))
+      this.#socket.on('error', cause => this.#failed(cause))
       this.#socket.on('close', () => {
         clearTimeout(timer)
         this.#break(this.#wantsTls ? 'the broker wants TLS: give `tls`' : 'the broker closed the connection')
@@ -116,6 +129,12 @@ export class Connection {
         setImmediate(this.#onClose)
       })
     })
+  }
+
+  #failed(cause: NodeJS.ErrnoException): void {
+    const why = distrust(cause)
+    if (why === undefined) this.#break(cause.message || cause.code || 'no connection', cause)
+    else this.#break(why, cause, 'SSL_AUTHENTICATION_FAILED')
   }
 
   /** The operating system writes into this one buffer: nothing is allocated per chunk. */
@@ -241,14 +260,14 @@ export class Connection {
     this.#frame = undefined
     this.#headHave = 0
     waiting.answered(frame)
-    // What holds for a time only is made anew between two requests.
-    if (this.#waiting.size === 0 && Date.now() > this.#retiresAt) this.#break('the time of its authentication ends')
+    this.#retire()
   }
 
   #break(why: string, cause?: unknown, code = 'NETWORK_EXCEPTION'): void {
     if (this.#broken !== undefined) return
     this.#broken = new KafkaError(code, `${this.#address.host}:${this.#address.port}: ${why}`, { cause })
     this.#socket.destroy()
+    clearTimeout(this.#retiring)
     for (const { failed, timer } of this.#waiting.values()) {
       clearTimeout(timer)
       failed(this.#broken)

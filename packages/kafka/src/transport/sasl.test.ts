@@ -65,3 +65,14 @@ it('asks for a secret when it needs it', async () => {
   await authenticate(request, { mechanism: 'OAUTHBEARER', token: () => 'a.b.', extensions: { tenant: 'x' } })
   expect(heard).toEqual(['\0ana\0late', 'n,,\x01auth=Bearer a.b.\x01tenant=x\x01\x01'])
 })
+
+it('says which mechanisms the broker takes when it does not take this one', async () => {
+  const names = ['PLAIN', 'OAUTHBEARER'].map(name => Buffer.concat([Buffer.from([0, name.length]), Buffer.from(name)]))
+  const answer = Buffer.concat([Buffer.from([0, 33, 0, 0, 0, 2]), ...names])
+  const refusing = async <Answer>({ parse }: Request<Answer>): Promise<Answer> => parse(answer)
+  await expect(authenticate(refusing, sasl)).rejects.toMatchObject({
+    code: 'UNSUPPORTED_SASL_MECHANISM',
+    fatal: true,
+    message: expect.stringContaining('does not take SCRAM-SHA-256 at this address: give one of PLAIN, OAUTHBEARER as `sasl.mechanism`'),
+  })
+})

@@ -44,7 +44,7 @@ async function bearer(exchange: Exchange, token: string, extensions: Readonly<Re
   // A broker that refuses says why, and says so in the protocol's way when that was confirmed.
   if (refusal !== '') {
     await exchange('\x01')
-    throw refused(refusal)
+    throw refused(`the broker refuses the token (${refusal}): give one that is valid now and made for this cluster as \`sasl.token\``)
   }
 }
 
@@ -78,6 +78,17 @@ const said = async (secret: Secret): Promise<string> => (typeof secret === 'stri
 
 const refused = (why: string): KafkaError => new KafkaError('SASL_AUTHENTICATION_FAILED', why)
 
+/** A list of an older form: its length in four bytes, that of each text in two. */
+function textsOf(frame: Buffer, start: number): string[] {
+  let at = start + 4
+  return Array.from({ length: frame.readInt32BE(start) }, () => {
+    const end = at + 2 + frame.readInt16BE(at)
+    const text = frame.toString('utf8', at + 2, end)
+    at = end
+    return text
+  })
+}
+
 /** Of an older form than all others: without tags. */
 const handshake = (mechanism: string): Request<void> => ({
   key: 17,
@@ -88,7 +99,8 @@ const handshake = (mechanism: string): Request<void> => ({
     const errorCode = frame.readInt16BE(0)
     if (errorCode === 0) return
     const { code } = failureAt(errorCode)
-    throw new KafkaError(code, `the broker does not know ${mechanism} at this address`)
+    const known = textsOf(frame, 2).join(', ')
+    throw new KafkaError(code, `the broker does not take ${mechanism} at this address: give one of ${known} as \`sasl.mechanism\``)
   },
 })
 
@@ -101,7 +113,7 @@ const step = (message: string): Request<{ readonly message: string; readonly lif
     const walk = new Walk(frame)
     const errorCode = walk.int16()
     const why = walk.text()
-    if (errorCode !== 0) throw refused(why)
+    if (errorCode !== 0) throw refused(`${why || 'the broker refuses'} (check who \`sasl\` says that the client is)`)
     return { message: walk.text(), lifetime: walk.int64() }
   },
 })
