@@ -301,6 +301,7 @@ describe('a broker that is away', () =>
   clientOutageTests(
     () => server,
     () => broker,
+    () => proxy,
     newTopic,
   ))
 

@@ -86,7 +86,7 @@ export async function startProxy(): Promise<KafkaProxy> {
       if (fate === 'stray') broker.destroy()
       if (fate === 'spoiled') frame[frame.length - fromLastValue]! ^= 1
       answers = answers.then(async () => {
-        if (fate === 'late') await sleep(delayMs)
+        if (fate === 'late') await sleep(delayMs, undefined, { ref: false })
         if (fate === 'lost') client.destroy()
         else if (!client.destroyed) client.write(frame)
       })
