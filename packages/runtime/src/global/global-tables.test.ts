@@ -225,8 +225,8 @@ describe('a broker that is away', () => {
     await engine.close()
   })
 
-  it('stops the application when it stays away for longer than a restore may stand still', async () => {
-    const { clock, engine, failing } = await following({ limits: { restoreStallMs: 50 } })
+  it('stops the application when it stays away for longer than an application bears it', async () => {
+    const { clock, engine, failing } = await following({ limits: { brokerAwayMs: 50 } })
     failing()
     await engine.fetch(0)
     clock.advance(51)

@@ -1,14 +1,13 @@
 import {
-  BrokerError,
   type Fetcher,
   RiachoError,
-  reasonOf,
   type Store,
   type StoreSpec,
   type TableView,
   type TopicPartition,
   type Topology,
 } from '@riacho/streams/engine'
+import { Patience } from '../loop/patience.ts'
 import type { Counters } from '../observe/counters.ts'
 import type { Settings } from '../options.ts'
 import { Copy } from './copy.ts'
@@ -32,12 +31,12 @@ export class GlobalTables {
   readonly #fetcher: Fetcher
   readonly #copies = new Map<string, Copy>()
   readonly #readings = new Map<string, Reading>()
-  /** Since when nothing can be read. */
-  #failing: number | undefined
+  readonly #away: Patience
 
   constructor({ id, globals }: Topology, counts: ReadonlyMap<string, number>, settings: Settings, counters: Counters) {
     this.#settings = settings
     this.#fetcher = settings.broker.fetcher(fetched)
+    this.#away = new Patience(settings.clock, settings.limits.brokerAwayMs, settings.log)
     for (const facts of globals) {
       const topic = facts.source.topics[0]!
       const partitions = counts.get(topic) ?? 0
@@ -69,17 +68,13 @@ export class GlobalTables {
     log({ level: 'info', message: 'global tables loaded', tables: this.#copies.size, records })
   }
 
-  /** Puts what has come meanwhile. A broker that is away is asked again, for as long as a restore may stand still. */
+  /** Puts what has come meanwhile. A broker that is away is borne. */
   async follow(): Promise<void> {
-    const { clock, limits, log } = this.#settings
     try {
       await this.#read(0)
-      this.#failing = undefined
+      this.#away.over()
     } catch (error) {
-      if (!(error instanceof BrokerError && error.retriable)) throw error
-      if (this.#failing === undefined) log({ level: 'warn', message: `global tables cannot be read, trying again: ${reasonOf(error)}` })
-      this.#failing ??= clock.now()
-      if (clock.now() - this.#failing > limits.restoreStallMs) throw error
+      this.#away.bear(error, 'global tables cannot be read')
     }
   }
 
