@@ -1,23 +1,36 @@
+import { kafka } from '@riacho/kafka'
 import { confluent } from '@riacho/kafka-confluent'
-import type { Broker } from '@riacho/streams/engine'
+import type { Broker, Producer, TopicPartition } from '@riacho/streams/engine'
 import { brokerSuite } from '@riacho/testing/suites'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { confluentDriver } from '../servers/confluent.ts'
 import { type KafkaServer, startKafka } from '../servers/kafka.ts'
+import { until } from './event-processor.fixture.ts'
+import { Events } from './kafka/events.ts'
+import { killed } from './kafka/killed.ts'
+import { readAll } from './kafka/reading.ts'
 
 // The suite waits up to 20 seconds for what must happen, and then says what did not.
 vi.setConfig({ testTimeout: 30_000 })
 
 let server: KafkaServer
 let driver: string
+/** Another client of the same cluster. */
+let ours: Broker
 
 beforeAll(async () => {
   const say = (line: string) => process.stderr.write(`riacho: ${line}\n`)
   driver = await confluentDriver(say)
-  server = await startKafka()
+  // A transaction that times out is aborted within half a second, not within ten, and a member that is gone is missed as soon.
+  const properties = { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500', 'group.min.session.timeout.ms': '1000' }
+  server = await startKafka({ properties })
+  ours = await kafka({ brokers: [server.address] })
 }, 900_000)
 
-afterAll(() => server?.stop())
+afterAll(async () => {
+  await ours?.close()
+  await server?.stop()
+})
 
 const open = (): Promise<Broker> => confluent({ brokers: [server.address], driver })
 
@@ -47,3 +60,127 @@ const skip = [
 ]
 
 brokerSuite({ name: 'kafka-confluent', open, reopen, skip }, { describe, it, expect })
+
+const patienceMs = 20_000
+let topics = 0
+const newTopic = async (broker: Broker, partitions = 1): Promise<TopicPartition> => {
+  const topic = `confluent-${++topics}`
+  await broker.admin.createTopics([{ name: topic, partitions }])
+  return { topic, partition: 0 }
+}
+
+const append = (producer: Producer, at: TopicPartition, value: string): void => producer.partition(at).append(Date.now(), 'key', value)
+
+async function withBroker(test: (broker: Broker) => Promise<void>): Promise<void> {
+  const broker = await open()
+  try {
+    await test(broker)
+  } finally {
+    await broker.close()
+  }
+}
+
+describe('what Confluent’s client cannot do', () => {
+  it('is declared, and refused', () =>
+    withBroker(async broker => {
+      expect(broker.capabilities).toEqual({
+        customAssignment: false,
+        secondTransactions: false,
+        headersWithoutValue: false,
+        earliestTimestamp: 1,
+      })
+      expect(Object.isFrozen(broker.capabilities)).toBe(true)
+      const at = await newTopic(broker)
+      const refused = { code: 'UNSUPPORTED', fatal: true }
+      const none = { assigned: async () => {}, revoked: async () => {}, lost: () => {} }
+      const assign = () => new Map()
+      await expect(broker.join({ group: 'g', topics: [at.topic], assign }, none)).rejects.toMatchObject(refused)
+      await expect(broker.join({ group: 'g', topics: [at.topic], assignor: { assign } }, none)).rejects.toMatchObject(refused)
+      const producer = await broker.producer({})
+      expect(() => producer.partition(at).append(0, null, 'x')).toThrow('timestamp')
+      expect(() => producer.partition(at).append(1, null, 'x', [['name', null]])).toThrow('without a value')
+      await expect(broker.producer({ transactionalId: 't', transactionTimeout: 300 })).rejects.toMatchObject({ code: 'CONFIGURATION' })
+    }))
+
+  it('leaves nulls, empty bytes, UTF-8, timestamps and headers as they are', () =>
+    withBroker(async broker => {
+      const at = await newTopic(broker)
+      const producer = await broker.producer({})
+      const writer = producer.partition(at)
+      writer.append(1_700_000_000_000, null, null)
+      writer.append(1_600_000_000_000, '', new Uint8Array(0))
+      writer.append(1, 'ã\0b', '🌊', [
+        ['a', Buffer.from([0, 1])],
+        ['a', new Uint8Array(0)],
+        ['ü', Buffer.from('ü')],
+      ])
+      await producer.flush()
+      for (const reader of [broker, ours]) expect(await recordsOf(reader, at, 3)).toEqual(rows)
+    }))
+
+  it('makes a transaction that took too long look fenced; the next producer with its id goes on', () =>
+    withBroker(async broker => {
+      const at = await newTopic(broker)
+      const slow = await broker.producer({ transactionalId: 'slow', transactionTimeout: 1000 })
+      append(slow, at, 'too slow')
+      await slow.flush()
+      const stable = async () => (await ours.admin.offsets([at]))[0]!.lastStable
+      await until(async () => (await stable()) > 0, 'the transaction is aborted', patienceMs)
+      const failure = await slow.commit().catch((thrown: unknown) => thrown)
+      expect(failure).toMatchObject({ fenced: true, abortable: false })
+      await expect(slow.abort()).rejects.toMatchObject({ fenced: true })
+      await slow.close()
+      const next = await broker.producer({ transactionalId: 'slow', transactionTimeout: 10_000 })
+      append(next, at, 'in time')
+      await next.commit()
+      await until(async () => (await stable()) > 3, 'the second transaction is committed', patienceMs)
+      expect((await readAll(ours, at, await stable())).values).toEqual(['in time'])
+    }))
+})
+
+const rows = [
+  [1_700_000_000_000, null, null, []],
+  [1_600_000_000_000, '', '', []],
+  [
+    1,
+    'ã\0b',
+    '🌊',
+    [
+      ['a', [0, 1]],
+      ['a', []],
+      ['ü', [0xc3, 0xbc]],
+    ],
+  ],
+]
+
+async function recordsOf(reader: Broker, at: TopicPartition, count: number): Promise<unknown[]> {
+  const fetcher = reader.fetcher({ isolation: 'read_committed' })
+  fetcher.add(at, 0)
+  const seen: unknown[] = []
+  while (seen.length < count)
+    for (const slice of await fetcher.poll(1000)) {
+      const c = slice.cursor()
+      while (c.next()) {
+        const key = c.keyStart < 0 ? null : c.keyFrame.toString('utf8', c.keyStart, c.keyEnd)
+        const value = c.valueStart < 0 ? null : c.valueFrame.toString('utf8', c.valueStart, c.valueEnd)
+        seen.push([c.timestamp, key, value, c.headers().map(([name, bytes]) => [name, bytes && [...bytes]])])
+      }
+      slice.release()
+    }
+  fetcher.close()
+  return seen
+}
+
+describe('riacho run --client confluent', () => {
+  it.each([['exactly-once'], ['at-least-once']] as const)(
+    '%s, killed with -9 twice and started again, tells each event once, or none is missing',
+    async guarantee => {
+      const client = { flags: ['--client', 'confluent'], environment: { RIACHO_CONFLUENT_DRIVER: driver } }
+      const events = new Events(ours, `confluent-${guarantee}-`)
+      const result = await killed(events, { address: server.address, guarantee, client }, { events: 10_000, kills: 2, seed: 1 })
+      expect(result.differences).toEqual([])
+      expect(result.unfinished).toBeGreaterThan(0)
+    },
+    180_000,
+  )
+})

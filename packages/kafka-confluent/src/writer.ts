@@ -6,6 +6,9 @@ import { ConfluentError } from './errors.ts'
 /** A record on its way to the driver. */
 export type Outgoing = Omit<DriverMessage, 'offset'>
 
+/** No bytes, at an address: to the binding an empty buffer of its own is none. */
+const nothing = Buffer.alloc(1).subarray(0, 0)
+
 /** Appends to one partition. */
 export class ConfluentWriter implements PartitionWriter {
   readonly #at: TopicPartition
@@ -44,7 +47,7 @@ const headersOf = (headers: Headers): Readonly<Record<string, Buffer>>[] =>
   headers.map(([name, value]) => {
     if (value === null)
       throw unsupported(`librdkafka's binding writes no header without a value, as ${JSON.stringify(name)} is: give an empty one`)
-    return { [name]: Buffer.from(value) }
+    return { [name]: value.length === 0 ? nothing : Buffer.from(value) }
   })
 
 /** A copy, for a record that the driver does not take at once: what was appended may be used again. */

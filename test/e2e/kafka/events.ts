@@ -21,6 +21,8 @@ export interface EventsOptions {
   /** `host:port` of the cluster. */
   readonly address: string
   readonly guarantee: 'at-least-once' | 'exactly-once'
+  /** How it talks to the cluster when not by our client. */
+  readonly client?: { readonly flags: readonly string[]; readonly environment: Readonly<Record<string, string>> }
 }
 
 /** One run of the application on a cluster, under names of its own: what goes in, what comes out, and what should. */
@@ -58,9 +60,10 @@ export class Events {
   }
 
   /** Runs the application by the command. */
-  start({ address, guarantee }: EventsOptions, ...args: string[]): Started {
+  start({ address, guarantee, client }: EventsOptions, ...args: string[]): Started {
     const always = ['-b', address, '--guarantee', guarantee, '--commit-interval-ms', '100', '--http-port', '0']
-    return node(riachoFile, ['run', appFile, ...always, ...args], undefined, {
+    return node(riachoFile, ['run', appFile, ...always, ...(client?.flags ?? []), ...args], undefined, {
+      ...client?.environment,
       EVENTS_RUN: this.#run,
       // What is killed is soon known to be gone.
       RIACHO_KAFKA_SESSION_TIMEOUT_MS: '1500',
