@@ -39,9 +39,10 @@ class Watch {
 
   constructor(started: Started) {
     this.#started = started
-    this.#timer = setInterval(() => void this.#look(), 250)
+    this.#timer = setInterval(() => this.#look().catch(() => {}), 250)
   }
 
+  /** A process that has just ended has nothing to look at. */
   async #look(): Promise<void> {
     const { child, text } = this.#started
     if (child.exitCode !== null) return
