@@ -7,6 +7,7 @@ import { recordTests } from '../../packages/testing/src/suites/broker-records.ts
 import { type KafkaServer, kafkaVersion, startKafka } from '../servers/kafka.ts'
 import { type KafkaProxy, startProxy } from '../servers/proxy.ts'
 import { abortedTests } from './kafka/aborted.ts'
+import { adminTests } from './kafka/admin.ts'
 import { applicationTests } from './kafka/application.ts'
 import { codecTests } from './kafka/codecs.ts'
 import { fetchingTests } from './kafka/fetching.ts'
@@ -304,6 +305,8 @@ describe('a broker that is away', () =>
     () => proxy,
     newTopic,
   ))
+
+describe('admin of a cluster', () => adminTests(() => server, newTopic))
 
 describe('codecs', () =>
   codecTests(

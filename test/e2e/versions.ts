@@ -1,5 +1,6 @@
 import { deepStrictEqual, strictEqual } from 'node:assert'
 import { kafka } from '@riacho/kafka'
+import type { Broker } from '@riacho/streams/engine'
 import { brokerSuite } from '@riacho/testing/suites'
 import { kafkaVersion, startKafka } from '../servers/kafka.ts'
 
@@ -29,7 +30,7 @@ async function failuresOn(version: string): Promise<number> {
     toEqual: (expected: unknown) => deepStrictEqual(actual, expected),
   })
   const open = () => kafka({ brokers: [server.address], poisonLoans: true })
-  const reopen = async (broker: Awaited<ReturnType<typeof open>>) => {
+  const reopen = async (broker: Broker) => {
     await broker.close()
     await server.kill()
     await server.restart()

@@ -1,6 +1,6 @@
-import { createTopicsV7, deleteRecordsV2, listOffsetsV7, offsetFetchV8 } from '@platformatic/kafka'
-import type { Admin, BrokerError, CommittedOffset, PartitionOffsets, TopicPartition, TopicSpec } from '@riacho/streams/engine'
-import { KafkaError } from './errors.ts'
+import { createTopicsV7, deleteRecordsV2, describeConfigsV4, listOffsetsV7, offsetFetchV8 } from '@platformatic/kafka'
+import type { Admin, BrokerError, CommittedOffset, FetchOptions, PartitionOffsets, TopicPartition, TopicSpec } from '@riacho/streams/engine'
+import { answerIn, failureOf, KafkaError } from './errors.ts'
 import type { Cluster } from './metadata/cluster.ts'
 import { byTopic, exact, keyOf } from './metadata/partitions.ts'
 import { anyBroker, type Links } from './transport/links.ts'
@@ -12,8 +12,21 @@ const clusterDefault = -1
 const earliest = -2n
 const latest = -1n
 
+/** Kafka's number of a topic among what can be configured. */
+const topicResource = 2 as const
+
+/** What else a Kafka cluster answers. */
+export interface KafkaClusterAdmin extends Admin {
+  /** The whole configuration of topics, the cluster's defaults among it; unknown topics are absent. */
+  configs(topics: readonly string[]): Promise<ReadonlyMap<string, Readonly<Record<string, string>>>>
+  /** The first offset whose record is of this time or later; partitions without such a record are absent. With read_committed, up to the last stable offset only. */
+  offsetsAt(time: number, of: readonly TopicPartition[], isolation?: FetchOptions['isolation']): Promise<readonly CommittedOffset[]>
+  /** How many offsets a group has before it until the last stable one; where it has committed nothing, from the first retained one. */
+  lag(group: string, of: readonly TopicPartition[]): Promise<readonly (TopicPartition & { readonly lag: number })[]>
+}
+
 /** The Admin of a Kafka cluster. */
-export class KafkaAdmin implements Admin {
+export class KafkaAdmin implements KafkaClusterAdmin {
   readonly #cluster: Cluster
   readonly #links: Links
 
@@ -78,6 +91,50 @@ export class KafkaAdmin implements Admin {
         partitions.map(each => [keyOf({ topic: name, partition: each.partitionIndex }), exact(each.offset)]),
       ),
     )
+  }
+
+  async offsetsAt(
+    time: number,
+    of: readonly TopicPartition[],
+    isolation: FetchOptions['isolation'] = 'read_committed',
+  ): Promise<readonly CommittedOffset[]> {
+    if (!Number.isSafeInteger(time) || time < 0)
+      throw new KafkaError('CONFIGURATION', `${time} is no time: give milliseconds since 1970 in whole numbers`)
+    const found = await this.#listed(of, BigInt(time), isolation === 'read_committed' ? 1 : 0)
+    return of
+      .map(({ topic, partition }) => ({ topic, partition, offset: found.get(keyOf({ topic, partition })) ?? -1 }))
+      .filter(({ offset }) => offset >= 0)
+  }
+
+  async lag(group: string, of: readonly TopicPartition[]): Promise<readonly (TopicPartition & { readonly lag: number })[]> {
+    const [committed, ends] = await Promise.all([this.committed(group, of), this.offsets(of)])
+    const from = new Map(committed.map(at => [keyOf(at), at.offset]))
+    return ends.map(({ topic, partition, start, lastStable }) => {
+      const position = Math.max(from.get(keyOf({ topic, partition })) ?? start, start)
+      return { topic, partition, lag: Math.max(lastStable - position, 0) }
+    })
+  }
+
+  async configs(topics: readonly string[]): Promise<ReadonlyMap<string, Readonly<Record<string, string>>>> {
+    if (topics.length === 0) return new Map()
+    const resources = [...new Set(topics)].map(name => ({ resourceType: topicResource, resourceName: name, configurationKeys: null }))
+    const { results } = await this.#links.retrying(() => this.#described(resources))
+    return new Map(
+      results
+        .filter(({ errorCode }) => errorCode === 0)
+        .map(({ resourceName, configs }) => [resourceName, Object.fromEntries(configs.map(({ name, value }) => [name, value ?? '']))]),
+    )
+  }
+
+  async #described(resources: describeConfigsV4.DescribeConfigsRequestResource[]): Promise<describeConfigsV4.DescribeConfigsResponse> {
+    try {
+      return await this.#links.once(anyBroker, describeConfigsV4.api, resources, false, false)
+    } catch (thrown) {
+      const failure = failureOf(thrown)
+      const answer = answerIn(failure) as describeConfigsV4.DescribeConfigsResponse | undefined
+      if (answer !== undefined && failure.code === 'UNKNOWN_TOPIC_OR_PARTITION') return answer
+      throw failure
+    }
   }
 
   async committed(group: string, of: readonly TopicPartition[]): Promise<readonly CommittedOffset[]> {

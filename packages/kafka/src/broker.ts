@@ -1,5 +1,4 @@
 import type {
-  Admin,
   Broker,
   Fetcher,
   FetchOptions,
@@ -9,7 +8,7 @@ import type {
   Producer,
   ProducerOptions,
 } from '@riacho/streams/engine'
-import { KafkaAdmin } from './admin.ts'
+import { KafkaAdmin, type KafkaClusterAdmin } from './admin.ts'
 import { KafkaFetcher } from './fetcher/fetcher.ts'
 import { KafkaMembership, type Present } from './group/membership.ts'
 import { StandIn } from './group/stand-in.ts'
@@ -20,7 +19,7 @@ import { Links } from './transport/links.ts'
 
 /** The Broker contract on a Kafka cluster. */
 export class KafkaBroker implements Broker {
-  readonly admin: Admin
+  readonly admin: KafkaClusterAdmin
   /** Below Kafka's default of `max.message.bytes`, which counts what a batch adds. */
   readonly recordBytesMax = (1 << 20) - 512
   readonly #settings: KafkaSettings
