@@ -1,4 +1,5 @@
 import { kafka } from '@riacho/kafka'
+import type { TopicPartition } from '@riacho/streams/engine'
 import { expect, it } from 'vitest'
 import type { KafkaServer } from '../../servers/kafka.ts'
 import { rejection } from './reading.ts'
@@ -23,7 +24,7 @@ export function adminTests(server: () => KafkaServer, newTopic: (partitions?: nu
   it('finds offsets by time, up to what is stable, and tells how far a group is behind', async () => {
     const broker = await kafka({ brokers: [server().address] })
     const topic = await newTopic(2)
-    const [at, empty] = [0, 1].map(partition => ({ topic, partition })) as [{ topic: string; partition: number }, typeof at]
+    const [at, empty] = [0, 1].map(partition => ({ topic, partition })) as [TopicPartition, TopicPartition]
     const start = Date.now() - 1_000_000
     const plain = await broker.producer({})
     for (let i = 0; i < 5; i++) {
