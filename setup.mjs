@@ -124,6 +124,18 @@ async function vitest(step, sum) {
 const commands = {
   setup: () => 0,
   start: node => run(node, ['examples/event-processor/start.ts', ...args]),
+  // Builds Confluent's client the first time.
+  confluent: node =>
+    run(node, [
+      join(modules, 'vitest', 'vitest.mjs'),
+      'run',
+      '--root',
+      root,
+      '--config',
+      'test/vitest.config.ts',
+      'kafka-confluent',
+      ...args,
+    ]),
   test,
 }
 

@@ -8,7 +8,7 @@ import { type KafkaServer, startKafka } from '../servers/kafka.ts'
 import { until } from './event-processor.fixture.ts'
 import { Events } from './kafka/events.ts'
 import { killed } from './kafka/killed.ts'
-import { readAll } from './kafka/reading.ts'
+import { readAll, taken } from './kafka/reading.ts'
 
 // The suite waits up to 20 seconds for what must happen, and then says what did not.
 vi.setConfig({ testTimeout: 30_000 })
@@ -135,6 +135,70 @@ describe('what Confluent’s client cannot do', () => {
       await next.commit()
       await until(async () => (await stable()) > 3, 'the second transaction is committed', patienceMs)
       expect((await readAll(ours, at, await stable())).values).toEqual(['in time'])
+    }))
+})
+
+describe('limits of Confluent’s client', () => {
+  it('hands out at most messagesMax records at once, and all of them in order', () =>
+    withBroker(async broker => {
+      const messagesMax = 1000
+      const count = messagesMax * 3
+      const at = await newTopic(broker)
+      const producer = await broker.producer({})
+      for (let i = 0; i < count; i++) append(producer, at, String(i))
+      await producer.flush()
+      const fetcher = broker.fetcher({ isolation: 'read_committed' })
+      fetcher.add(at, 0)
+      const seen: number[] = []
+      while (seen.length < count)
+        for (const slice of await fetcher.poll(1000)) {
+          const { values } = taken(slice)
+          expect(values.length).toBeLessThanOrEqual(messagesMax)
+          seen.push(...values.map(Number))
+        }
+      fetcher.close()
+      expect(seen).toEqual(Array.from({ length: count }, (_, i) => i))
+    }))
+
+  it('takes a record of recordBytesMax, and fails the flush after a larger one than messageBytesMax, once', () =>
+    withBroker(async broker => {
+      const messageBytesMax = 1_048_588
+      const at = await newTopic(broker)
+      const producer = await broker.producer({})
+      append(producer, at, 'x'.repeat(broker.recordBytesMax! - 3))
+      await producer.flush()
+      append(producer, at, 'y'.repeat(messageBytesMax))
+      await expect(producer.flush()).rejects.toMatchObject({ code: 'MESSAGE_TOO_LARGE', retriable: false })
+      append(producer, at, 'z')
+      await producer.flush()
+      expect((await readAll(ours, at, 2)).values.map(value => value!.length)).toEqual([broker.recordBytesMax! - 3, 1])
+    }))
+
+  it('keeps to a paused partition’s bytes while others go on, and loses nothing of it', () =>
+    withBroker(async broker => {
+      const at = await newTopic(broker, 2)
+      const other = { ...at, partition: 1 }
+      const producer = await broker.producer({})
+      const each = 200
+      for (let i = 0; i < each; i++) for (const to of [at, other]) append(producer, to, String(i).padEnd(10_000))
+      await producer.flush()
+      const fetcher = broker.fetcher({ isolation: 'read_committed', partitionBytesMax: 50_000 })
+      fetcher.add(at, 0)
+      fetcher.add(other, 0)
+      fetcher.pause(at)
+      const seen = new Map<number, number[]>([
+        [0, []],
+        [1, []],
+      ])
+      const poll = async () => {
+        for (const slice of await fetcher.poll(500)) seen.get(slice.partition)!.push(...taken(slice).values.map(Number))
+      }
+      while (seen.get(1)!.length < each) await poll()
+      expect(seen.get(0)).toEqual([])
+      fetcher.resume(at)
+      while (seen.get(0)!.length < each) await poll()
+      fetcher.close()
+      for (const numbers of seen.values()) expect(numbers).toEqual(Array.from({ length: each }, (_, i) => i))
     }))
 })
 

@@ -10,7 +10,7 @@ const bytesMax = 8 << 20
 /** Records that are asked of the driver at once: it makes an object of each. */
 const messagesMax = 1000
 /** What the driver may keep ready. */
-const readyKilobytesMax = 16_384
+const readyKilobytes = 16_384
 /** A partition without progress for so long is looked at: the driver forgets to tell some failures. */
 const stillMs = 5000
 
@@ -60,7 +60,7 @@ export class ConfluentFetcher implements Fetcher {
       'isolation.level': options.isolation,
       'fetch.message.max.bytes': Math.max(1024, this.#partitionBytesMax),
       'fetch.wait.max.ms': 500,
-      'queued.max.messages.kbytes': readyKilobytesMax,
+      'queued.max.messages.kbytes': readyKilobytes,
       'fetch.queue.backoff.ms': 10,
       queue_non_empty_cb: () => this.#awake(),
     }
