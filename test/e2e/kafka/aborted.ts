@@ -133,12 +133,15 @@ async function readAbout(broker: Broker, at: TopicPartition, end: number, jumps:
   return [...rows].sort(([a], [b]) => a - b)
 }
 
+type Topics = (partitions?: number, config?: Readonly<Record<string, string>>) => Promise<string>
+
 /** What a read_committed reader never sees. */
-export function abortedTests(
-  server: () => KafkaServer,
-  broker: () => Broker,
-  newTopic: (partitions?: number, config?: Readonly<Record<string, string>>) => Promise<string>,
-): void {
+export function abortedTests(server: () => KafkaServer, broker: () => Broker, newTopic: Topics): void {
+  randomTests(server, newTopic)
+  arrangedTests(broker, newTopic)
+}
+
+function randomTests(server: () => KafkaServer, newTopic: Topics): void {
   it.each([1, 2] as const)(
     `are never seen, however they are arranged and read: transactions of version %i (RIACHO_SEED=${seed})`,
     async transactionVersion => {
@@ -164,7 +167,9 @@ export function abortedTests(
     },
     60_000,
   )
+}
 
+function arrangedTests(broker: () => Broker, newTopic: Topics): void {
   it('are not seen when they span many fetches, nor by a reader that starts inside', async () => {
     const at = { topic: await newTopic(), partition: 0 }
     const producer = await broker().producer({ transactionalId: `spans-${at.topic}`, batchBytesMax: 10_000 })

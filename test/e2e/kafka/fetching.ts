@@ -8,25 +8,19 @@ import { readOn, rejection, taken, verdict } from './reading.ts'
 const fetchRequest = 1
 const topicTool = 'org.apache.kafka.tools.TopicCommand'
 
-/** What a fetcher does when all is not well, and when there is more than it can take. */
-export function fetchingTests(
-  server: () => KafkaServer,
-  proxy: () => KafkaProxy,
-  broker: () => Broker,
-  newTopic: (partitions?: number) => Promise<string>,
-): void {
-  async function write(to: TopicPartition, ...values: string[]): Promise<void> {
-    const producer = await broker().producer({})
-    for (const value of values) {
-      send(producer, to, value)
-      await producer.flush()
-    }
-    await producer.close()
-  }
+type Topics = (partitions?: number) => Promise<string>
 
+/** What a fetcher does when all is not well, and when there is more than it can take. */
+export function fetchingTests(server: () => KafkaServer, proxy: () => KafkaProxy, broker: () => Broker, newTopic: Topics): void {
+  failureTests(server, proxy, broker, newTopic)
+  turnTests(broker, newTopic)
+  positionTests(broker, newTopic)
+}
+
+function failureTests(server: () => KafkaServer, proxy: () => KafkaProxy, broker: () => Broker, newTopic: Topics): void {
   it('says where a batch is damaged, shows nothing of it, and reads it whole when it is fetched again', async () => {
     const at = { topic: await newTopic(), partition: 0 }
-    await write(at, 'first', 'second')
+    await write(broker(), at, 'first', 'second')
     const through = await kafka({ brokers: [`127.0.0.1:${proxy().port}`], poisonLoans: true })
     const fetcher = through.fetcher({ isolation: 'read_committed' })
     proxy().mischief = { fates: ['spoiled'], requests: [fetchRequest], every: 1, most: 1 }
@@ -44,14 +38,14 @@ export function fetchingTests(
 
   it('does not go on in a topic that was deleted and created again, before it is told where', async () => {
     const at = { topic: await newTopic(), partition: 0 }
-    await write(at, 'old 0', 'old 1')
+    await write(broker(), at, 'old 0', 'old 1')
     const fetcher = broker().fetcher({ isolation: 'read_committed' })
     fetcher.add(at, 0)
     expect((await readOn(fetcher, 2)).values).toEqual(['old 0', 'old 1'])
     await server().tool(topicTool, '--delete', '--topic', at.topic, '--bootstrap-server', server().address)
     while ((await broker().admin.partitions([at.topic])).size > 0) await new Promise(resolve => setTimeout(resolve, 20))
     await broker().admin.createTopics([{ name: at.topic, partitions: 1 }])
-    await write(at, 'new 0', 'new 1', 'new 2')
+    await write(broker(), at, 'new 0', 'new 1', 'new 2')
     const polled = async () => {
       for (;;) expect(await fetcher.poll(5_000)).toEqual([])
     }
@@ -75,11 +69,13 @@ export function fetchingTests(
     fetcher.add(late, 0)
     expect(await fetcher.poll(100)).toEqual([])
     await broker().admin.createTopics([{ name: late.topic, partitions: 1 }])
-    await write(late, 'there')
+    await write(broker(), late, 'there')
     expect((await readOn(fetcher, 1)).values).toEqual(['there'])
     fetcher.close()
   })
+}
 
+function turnTests(broker: () => Broker, newTopic: Topics): void {
   it('gives each partition its turn when one of them has more than fits', async () => {
     const topic = await newTopic(3)
     const producer = await broker().producer({})
@@ -102,10 +98,37 @@ export function fetchingTests(
     fetcher.close()
   })
 
+  it('keeps a paused partition, takes turns, and wakes', async () => {
+    const name = await newTopic(2)
+    const producer = await broker().producer({})
+    const fetcher = broker().fetcher({ isolation: 'read_committed' })
+    const waiting = fetcher.poll(30_000)
+    fetcher.wake()
+    expect(await waiting).toEqual([])
+    fetcher.add({ topic: name, partition: 0 }, 0)
+    fetcher.add({ topic: name, partition: 1 }, 0)
+    fetcher.pause({ topic: name, partition: 0 })
+    send(producer, { topic: name, partition: 0 }, 'zero')
+    send(producer, { topic: name, partition: 1 }, 'one')
+    await producer.flush()
+    expect((await fetcher.poll(5_000)).map(slice => taken(slice).values)).toEqual([['one']])
+    expect(await fetcher.poll(300)).toEqual([])
+    fetcher.resume({ topic: name, partition: 0 })
+    expect((await fetcher.poll(5_000)).map(slice => taken(slice).values)).toEqual([['zero']])
+    fetcher.remove({ topic: name, partition: 0 })
+    send(producer, { topic: name, partition: 0 }, 'unseen')
+    await producer.flush()
+    expect(await fetcher.poll(300)).toEqual([])
+    await producer.close()
+    fetcher.close()
+  })
+}
+
+function positionTests(broker: () => Broker, newTopic: Topics): void {
   it('hands out a batch that is larger than its limit, and pauses, resumes and seeks without a gap', async () => {
     const at = { topic: await newTopic(), partition: 0 }
     const values = Array.from({ length: 12 }, (_, i) => `${i}-${'y'.repeat(i % 3 === 0 ? 500_000 : 10)}`)
-    await write(at, ...values)
+    await write(broker(), at, ...values)
     const fetcher = broker().fetcher({ isolation: 'read_committed', partitionBytesMax: 100, bytesMax: 100 })
     fetcher.add(at, 0)
     const seen: (string | null)[] = []
@@ -145,31 +168,16 @@ export function fetchingTests(
     await producer.close()
     fetcher.close()
   })
+}
 
-  it('keeps a paused partition, takes turns, and wakes', async () => {
-    const name = await newTopic(2)
-    const producer = await broker().producer({})
-    const fetcher = broker().fetcher({ isolation: 'read_committed' })
-    const waiting = fetcher.poll(30_000)
-    fetcher.wake()
-    expect(await waiting).toEqual([])
-    fetcher.add({ topic: name, partition: 0 }, 0)
-    fetcher.add({ topic: name, partition: 1 }, 0)
-    fetcher.pause({ topic: name, partition: 0 })
-    send(producer, { topic: name, partition: 0 }, 'zero')
-    send(producer, { topic: name, partition: 1 }, 'one')
+/** Writes values, each of them a batch of its own. */
+async function write(broker: Broker, to: TopicPartition, ...values: string[]): Promise<void> {
+  const producer = await broker.producer({})
+  for (const value of values) {
+    send(producer, to, value)
     await producer.flush()
-    expect((await fetcher.poll(5_000)).map(slice => taken(slice).values)).toEqual([['one']])
-    expect(await fetcher.poll(300)).toEqual([])
-    fetcher.resume({ topic: name, partition: 0 })
-    expect((await fetcher.poll(5_000)).map(slice => taken(slice).values)).toEqual([['zero']])
-    fetcher.remove({ topic: name, partition: 0 })
-    send(producer, { topic: name, partition: 0 }, 'unseen')
-    await producer.flush()
-    expect(await fetcher.poll(300)).toEqual([])
-    await producer.close()
-    fetcher.close()
-  })
+  }
+  await producer.close()
 }
 
 /** Appends values. */

@@ -14,38 +14,64 @@ const tokenOf = (lifetime: number): string => {
   return `${encoded({ alg: 'none' })}.${encoded({ sub: 'davi', iat: now, exp: now + lifetime })}.`
 }
 
+const sasl = {
+  PLAIN: { mechanism: 'PLAIN', ...credentials.PLAIN },
+  'SCRAM-SHA-256': { mechanism: 'SCRAM-SHA-256', ...credentials['SCRAM-SHA-256'] },
+  'SCRAM-SHA-512': { mechanism: 'SCRAM-SHA-512', ...credentials['SCRAM-SHA-512'] },
+  OAUTHBEARER: { mechanism: 'OAUTHBEARER', token: async () => tokenOf(3600) },
+} as const satisfies Record<string, KafkaOptions['sasl']>
+
+type Topics = () => Promise<string>
+type Secured = (more: Partial<KafkaOptions>) => ReturnType<typeof kafka>
+
 /** TLS and SASL. */
-export function securityTests(server: () => KafkaServer, newTopic: () => Promise<string>): void {
+export function securityTests(server: () => KafkaServer, newTopic: Topics): void {
   const secured = (more: Partial<KafkaOptions>) =>
     kafka({ brokers: [server().secure.sasl], tls: { ca: server().secure.certificate }, retryForMs: 5_000, ...more })
-  const sasl = {
-    PLAIN: { mechanism: 'PLAIN', ...credentials.PLAIN },
-    'SCRAM-SHA-256': { mechanism: 'SCRAM-SHA-256', ...credentials['SCRAM-SHA-256'] },
-    'SCRAM-SHA-512': { mechanism: 'SCRAM-SHA-512', ...credentials['SCRAM-SHA-512'] },
-    OAUTHBEARER: { mechanism: 'OAUTHBEARER', token: async () => tokenOf(3600) },
-  } as const satisfies Record<string, KafkaOptions['sasl']>
+  acceptedTests(server, secured, newTopic)
+  refusedTests(server, secured)
+}
 
-  async function writeAndRead(options: Promise<Awaited<ReturnType<typeof kafka>>>, pause = 0): Promise<void> {
-    const to = { topic: await newTopic(), partition: 0 }
-    const broker = await options
-    const producer = await broker.producer({})
-    const sent: string[] = []
-    for (let i = 0; i < 3; i++) {
-      sent.push(`${i}${'x'.repeat(100_000)}`)
-      producer.partition(to).append(Date.now(), null, sent[i]!)
-      await producer.flush()
-      await new Promise(resolve => setTimeout(resolve, pause))
-    }
-    expect((await readAll(broker, to, sent.length)).values).toEqual(sent)
-    await broker.close()
+async function writeAndRead(newTopic: Topics, options: Promise<Awaited<ReturnType<typeof kafka>>>, pause = 0): Promise<void> {
+  const to = { topic: await newTopic(), partition: 0 }
+  const broker = await options
+  const producer = await broker.producer({})
+  const sent: string[] = []
+  for (let i = 0; i < 3; i++) {
+    sent.push(`${i}${'x'.repeat(100_000)}`)
+    producer.partition(to).append(Date.now(), null, sent[i]!)
+    await producer.flush()
+    await new Promise(resolve => setTimeout(resolve, pause))
   }
+  expect((await readAll(broker, to, sent.length)).values).toEqual(sent)
+  await broker.close()
+}
 
-  it('reads and writes with TLS', () => writeAndRead(secured({ brokers: [server().secure.tls] })))
+function acceptedTests(server: () => KafkaServer, secured: Secured, newTopic: Topics): void {
+  it('reads and writes with TLS', () => writeAndRead(newTopic, secured({ brokers: [server().secure.tls] })))
 
-  it.each(Object.entries(sasl))('reads and writes with %s', (_, of) => writeAndRead(secured({ sasl: of })))
+  it.each(Object.entries(sasl))('reads and writes with %s', (_, of) => writeAndRead(newTopic, secured({ sasl: of })))
 
-  it('goes on when the time of its authentication is over', () => writeAndRead(secured({ sasl: sasl['SCRAM-SHA-256'] }), 2_500), 30_000)
+  it(
+    'goes on when the time of its authentication is over',
+    () => writeAndRead(newTopic, secured({ sasl: sasl['SCRAM-SHA-256'] }), 2_500),
+    30_000,
+  )
 
+  it('goes on after it was silent for longer than its authentication holds', async () => {
+    const to = { topic: await newTopic(), partition: 0 }
+    const broker = await secured({ sasl: sasl.OAUTHBEARER, retryForMs: 1 })
+    for (let round = 0; round < 2; round++) {
+      // Nothing is tried a second time: no request may meet a connection that the broker knows no more.
+      expect(await broker.admin.offsets([to])).toHaveLength(1)
+      await new Promise(resolve => setTimeout(resolve, 2_500))
+    }
+    expect(await broker.admin.offsets([to])).toHaveLength(1)
+    await broker.close()
+  }, 30_000)
+}
+
+function refusedTests(server: () => KafkaServer, secured: Secured): void {
   it.each([
     ['a wrong password', { mechanism: 'PLAIN', username: 'ana', password: 'x' }],
     ['a wrong password', { mechanism: 'SCRAM-SHA-512', username: 'caio', password: 'x' }],
@@ -86,16 +112,4 @@ export function securityTests(server: () => KafkaServer, newTopic: () => Promise
     expect(failure).toMatchObject({ code: 'SSL_AUTHENTICATION_FAILED', fatal: true })
     expect(failure.message).toMatch(/localhost.*`tls\.servername`/)
   })
-
-  it('goes on after it was silent for longer than its authentication holds', async () => {
-    const to = { topic: await newTopic(), partition: 0 }
-    const broker = await secured({ sasl: sasl.OAUTHBEARER, retryForMs: 1 })
-    for (let round = 0; round < 2; round++) {
-      // Nothing is tried a second time: no request may meet a connection that the broker knows no more.
-      expect(await broker.admin.offsets([to])).toHaveLength(1)
-      await new Promise(resolve => setTimeout(resolve, 2_500))
-    }
-    expect(await broker.admin.offsets([to])).toHaveLength(1)
-    await broker.close()
-  }, 30_000)
 }
