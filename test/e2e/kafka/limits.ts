@@ -1,6 +1,6 @@
 import type { Broker, RecordBatches, TopicPartition } from '@riacho/streams/engine'
 import { expect, it } from 'vitest'
-import { taken } from './reading.ts'
+import { readAll, taken } from './reading.ts'
 
 /** Limits of the client. */
 export interface Limits {
@@ -38,6 +38,20 @@ export function limitTests(limits: Limits, broker: () => Broker, newTopic: (part
     fetcher.close()
     await producer.close()
   })
+
+  it.each(['plain', 'transactional'])(
+    'of a topic that takes smaller batches: a %s producer sends what it has in smaller ones, in order',
+    async kind => {
+      const at = { topic: `small-batches-${kind}`, partition: 0 }
+      await broker().admin.createTopics([{ name: at.topic, partitions: 1, config: { 'max.message.bytes': '20000' } }])
+      const producer = await broker().producer(kind === 'plain' ? {} : { transactionalId: at.topic })
+      const sent = Array.from({ length: 500 }, (_, i) => `${i} ${'x'.repeat(500)}`)
+      for (const value of sent) producer.partition(at).append(Date.now(), null, value)
+      await (kind === 'plain' ? producer.flush() : producer.commit())
+      expect((await readAll(broker(), at, sent.length)).values).toEqual(sent)
+      await producer.close()
+    },
+  )
 
   it('lend slices that stay as they are, however many are kept while others are read', async () => {
     const count = 8

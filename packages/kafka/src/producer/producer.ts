@@ -78,10 +78,8 @@ export class KafkaProducer implements Producer {
     return Promise.reject(noTransactions())
   }
 
-  async close(): Promise<void> {
-    await this.#sender.discard()
-    this.#home.links.close()
-    this.#home.closed(this)
+  close(): Promise<void> {
+    return closed(this, this.#home, this.#sender)
   }
 }
 
@@ -151,10 +149,8 @@ class TransactionalProducer implements Producer {
     await this.#end(false)
   }
 
-  async close(): Promise<void> {
-    await this.#sender.discard()
-    this.#home.links.close()
-    this.#home.closed(this)
+  close(): Promise<void> {
+    return closed(this, this.#home, this.#sender)
   }
 
   async #end(committed: boolean): Promise<void> {
@@ -238,6 +234,13 @@ const senderHome = ({ cluster, links, retryForMs, codec, lingerMs }: ProducerHom
 async function identify(links: Links): Promise<Identity> {
   const answer = await links.retrying(() => links.once(anyBroker, initProducerIdV4.api, null, transactionTimeoutMs, -1n, -1))
   return { id: answer.producerId, epoch: answer.producerEpoch, transactionalId: null }
+}
+
+/** Nothing that is on the way is waited for: a broker that is away must not hold up the end of an application. */
+async function closed(producer: Producer, { links, closed }: ProducerHome, sender: Sender): Promise<void> {
+  links.close()
+  await sender.discard()
+  closed(producer)
 }
 
 const noTransactions = (): BrokerError =>

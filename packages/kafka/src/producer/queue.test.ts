@@ -160,6 +160,30 @@ it('fills the batch that waits, unless full ones wait, too: then what comes late
   }
 })
 
+it('sends the records of a batch that is too large in two, with the same numbers', () => {
+  const queue = queueOf(5, 1)
+  const [large, small] = sendAll(queue)
+  expect(queue.split(large!)).toBe(true)
+  queue.retry()
+  const again = sendAll(queue)
+  queue.acknowledge(again[0]!)
+  again.push(...sendAll(queue))
+  expect(again.map(walk)).toEqual([3, 2, 1])
+  expect(numbers(again)).toEqual([1, 4, 6].map(sequence => [3, sequence]))
+  expect(again[2]).toBe(small)
+  expect(queue.bytes).toBe(again[1]!.bytes.length + again[2]!.bytes.length)
+  expect(queue.split(again[2]!)).toBe(false)
+})
+
+it('has never more than five on the way, also when one became two', () => {
+  const queue = queueOf(2, 2, 2, 2, 2)
+  const sent = sendAll(queue)
+  for (const each of sent) queue.split(each)
+  const [first] = sendAll(queue)
+  queue.acknowledge(first!)
+  expect(sendAll(queue)).toHaveLength(onTheWayMax)
+})
+
 it('says whether what it throws away had numbers', () => {
   const queue = queueOf(1, 2)
   expect(queue.discard()).toBe(false)

@@ -1,6 +1,7 @@
 import { BatchEncoder, batchField, type Headers, type PartitionWriter, type TopicPartition } from '@riacho/streams/engine'
 import { type Codec, compressed } from '../compression.ts'
 import { crc32c } from '../crc32c.ts'
+import { halvesOf } from './halves.ts'
 
 type Bytes = string | Uint8Array | null
 
@@ -52,6 +53,8 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
   failingSince = 0
   notBefore = 0
   readonly #options: QueueOptions
+  /** Less than what is wanted once the broker has refused a batch as too large. */
+  #batchBytesMax: number
   /** The number of the next record, as the broker counts those of one producer. */
   #sequence = 0
   /** Closed batches, and the open one if there is one. */
@@ -79,13 +82,14 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
     this.partition = at.partition
     this.#identity = identity
     this.#options = options
+    this.#batchBytesMax = options.batchBytesMax
   }
 
   append(timestamp: number, key: Bytes, value: Bytes, headers?: Headers): void {
     const estimate = (key?.length ?? 0) + (value?.length ?? 0)
-    const { batchBytesMax, full } = this.#options
+    const { full } = this.#options
     // Closed before the record that would make it too large, so that only a record that is too large by itself can be refused.
-    if (this.#open !== undefined && this.#open.size + estimate > batchBytesMax) {
+    if (this.#open !== undefined && this.#open.size + estimate > this.#batchBytesMax) {
       this.#open = undefined
       if (full !== undefined) {
         this.close()
@@ -124,7 +128,7 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
 
   /** Whether a batch may be sent now. */
   get ready(): boolean {
-    if (this.onTheWay > 0 && (this.#again || !this.#counted)) return false
+    if (this.onTheWay === onTheWayMax || (this.onTheWay > 0 && (this.#again || !this.#counted))) return false
     const sent = this.#again ? 0 : this.#sent
     return sent < this.#unacknowledged.length || (this.#due > 0 && this.#unacknowledged.length < onTheWayMax)
   }
@@ -157,6 +161,23 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
     this.#again = true
     this.#counted = false
     return first
+  }
+
+  /** Never appended, because it is too large: has its records sent again in two batches, which have its numbers. Says whether it has more than one. */
+  split(sealed: Sealed): boolean {
+    const at = this.#unacknowledged.indexOf(sealed)
+    if (at < 0 || sealed.records === 1) return false
+    this.#batchBytesMax = Math.min(this.#batchBytesMax, Math.ceil(sealed.bytes.length / 2))
+    let sequence = sealed.bytes.readInt32BE(batchField.baseSequence)
+    const halves = halvesOf(sealed.bytes, sealed.records).map(half => {
+      const sealedHalf = this.#numbered(half, sequence)
+      sequence = sequenceAfter(sequence, sealedHalf.records)
+      return sealedHalf
+    })
+    this.#unacknowledged.splice(at, 1, ...halves)
+    this.bytes += halves[0]!.bytes.length + halves[1]!.bytes.length - sealed.bytes.length
+    this.retry()
+    return true
   }
 
   /** Never appended, and not to be sent again. */
@@ -233,12 +254,17 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
     const batch = this.#batches.shift()!
     if (batch === this.#open) this.#open = undefined
     this.#due--
+    const before = batch.size
+    const sealed = this.#numbered(batch, this.#count(batch.count))
+    this.bytes += sealed.bytes.length - before
+    return sealed
+  }
+
+  #numbered(batch: BatchEncoder, sequence: number): Sealed {
     const { id, epoch, transactionalId } = this.#identity
     const { codec } = this.#options
-    const [size, records] = [batch.size, batch.count]
-    const plain = batch.finish(Number(id), epoch, this.#count(records), transactionalId !== null, { crc: codec === 'none' && crc32c })
-    const bytes = compressed(plain, codec)
-    this.bytes += bytes.length - size
-    return { queue: this, records, bytes }
+    const records = batch.count
+    const plain = batch.finish(Number(id), epoch, sequence, transactionalId !== null, { crc: codec === 'none' })
+    return { queue: this, records, bytes: compressed(plain, codec) }
   }
 }

@@ -165,7 +165,8 @@ export class Sender {
             ready.set(leader, [...(ready.get(leader) ?? []), queue])
         }
       }
-    if (lost.length > 0) void this.#work(() => this.#find(lost))
+    // Nothing is on the way meanwhile: who gives up need not wait for the answer.
+    if (lost.length > 0) void this.#find(lost).then(() => this.#pump())
     for (const [broker, queues] of ready) this.#fill(broker, queues)
     if (later < Number.POSITIVE_INFINITY) this.#wakeAt(later - now)
     this.#settle()
@@ -200,7 +201,7 @@ export class Sender {
     const failure = await this.#home.cluster.topics(topics).then(() => undefined, failureOf)
     for (const queue of lost) {
       queue.notBefore = 0
-      if (this.#home.cluster.placeOf(queue) !== undefined) continue
+      if (!queue.busy || this.#home.cluster.placeOf(queue) !== undefined) continue
       const why = failure ?? new KafkaError('LEADER_NOT_AVAILABLE', `${keyOf(queue)} has no leader`, { at: queue })
       this.#home.cluster.forget([queue.topic])
       if (why.retriable) this.#delay(queue, why)
@@ -267,6 +268,7 @@ export class Sender {
       if (firstToFail) this.#delay(queue, failure)
       return
     }
+    if (failure.code === 'MESSAGE_TOO_LARGE' && queue.split(sealed)) return
     queue.refuse(sealed)
     this.#mend(queue)
     this.#failure ??= failure
