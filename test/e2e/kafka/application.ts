@@ -5,7 +5,7 @@ import type { Broker } from '@riacho/streams/engine'
 import { expect, it } from 'vitest'
 import type { KafkaServer } from '../../servers/kafka.ts'
 import { credentials } from '../../servers/security.ts'
-import { until } from '../event-processor.fixture.ts'
+import { type Started, until } from '../event-processor.fixture.ts'
 import { Events, partitions } from './events.ts'
 import { internalTopicTests } from './internal-topics.ts'
 import { killed } from './killed.ts'
@@ -60,6 +60,14 @@ export function applicationTests(server: () => KafkaServer, broker: () => Broker
   security(server, broker)
 }
 
+/** Records that it has taken so far. */
+async function takenBy({ child, text }: Started): Promise<number> {
+  if (child.exitCode !== null) throw new Error(`the application ended with ${child.exitCode}: ${text.error}`)
+  const url = /"url":"([^"]+)"/.exec(text.error)?.[1]
+  const metrics = url === undefined ? '' : await (await fetch(`${url}/metrics`)).text()
+  return Number(/^riacho_records_in_total (\d+)/m.exec(metrics)?.[1] ?? 0)
+}
+
 function ends(server: () => KafkaServer, broker: () => Broker): void {
   it('ends with 0 at SIGTERM in the middle of its work: what it took is committed, and the group knows at once that it left', async () => {
     const events = new Events(broker(), 'term-')
@@ -67,10 +75,14 @@ function ends(server: () => KafkaServer, broker: () => Broker): void {
     await events.write(30_000)
     const options = { address: server().address, guarantee: 'at-least-once' } as const
     const started = events.start(options, '--commit-interval-ms', '60000')
-    await until(async () => (await events.valuesOf(events.names.invalid)).length > 0 || started.child.exitCode !== null, 'it works', 60_000)
-    started.child.kill('SIGTERM')
-    const { code, error } = await started.ended
-    expect(code, error).toBe(0)
+    try {
+      await until(async () => (await takenBy(started)) > 0, 'it works', 60_000)
+      started.child.kill('SIGTERM')
+      const { code, error } = await started.ended
+      expect(code, error).toBe(0)
+    } finally {
+      started.child.kill('SIGKILL')
+    }
     // A member that stays is waited for, as long as its session holds: none is.
     const ended = await events.start(options, '--until-end').ended
     expect(ended.code, ended.error).toBe(0)
