@@ -1,4 +1,4 @@
-import { kafka } from '@riacho/kafka'
+import { type KafkaOptions, kafka } from '@riacho/kafka'
 import type { Broker, Producer, TopicPartition } from '@riacho/streams/engine'
 import { brokerSuite } from '@riacho/testing/suites'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -11,14 +11,16 @@ import { adminTests } from './kafka/admin.ts'
 import { applicationTests } from './kafka/application.ts'
 import { codecTests } from './kafka/codecs.ts'
 import { fetchingTests } from './kafka/fetching.ts'
-import { groupTests, membershipTests } from './kafka/groups.ts'
+import { groupTests, membershipTests, patienceTests } from './kafka/groups.ts'
 import { authorizing } from './kafka/internal-topics.ts'
 import { leaderTests } from './kafka/leaders.ts'
 import { limitTests } from './kafka/limits.ts'
 import { lostAnswerTests } from './kafka/lost-answers.ts'
 import { clientOutageTests } from './kafka/outages.ts'
 import { readAll, readOn, rejection, verdict } from './kafka/reading.ts'
+import { rebalanceTests } from './kafka/rebalances.ts'
 import { securityTests } from './kafka/security.ts'
+import { toolTests } from './kafka/tools.ts'
 import { oldestKafka, oldestTests } from './kafka/versions.ts'
 
 // The suites wait up to 20 seconds for what must happen, and then say what did not.
@@ -343,12 +345,19 @@ describe('security', () => securityTests(() => server, newTopic))
 
 describe('groups', () => groupTests(() => broker, newTopic))
 
-describe('members', () =>
-  membershipTests(
+describe('rebalances', () => rebalanceTests(() => server))
+
+describe('Kafka’s own tools', () =>
+  toolTests(
+    () => server,
     () => broker,
-    options => kafka({ brokers: [server.address], ...options }),
-    newTopic,
   ))
+
+describe('members', () => {
+  const open = (options: KafkaOptions) => kafka({ brokers: [server.address], ...options })
+  membershipTests(() => broker, open, newTopic)
+  patienceTests(() => broker, open, newTopic)
+})
 
 brokerSuite(
   {

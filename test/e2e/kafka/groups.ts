@@ -7,6 +7,8 @@ import { rejection, verdict } from './reading.ts'
 const at = (topic: string, partition = 0): TopicPartition => ({ topic, partition })
 const send = (producer: Producer, to: TopicPartition, value: string) => producer.partition(to).append(Date.now(), null, value)
 
+type Open = (options: Partial<KafkaOptions>) => ReturnType<typeof kafka>
+
 /** Holds the event loop, as user code may. */
 const block = (milliseconds: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
 
@@ -78,12 +80,8 @@ export function groupTests(broker: () => Broker, newTopic: (partitions: number) 
   })
 }
 
-/** Members whose time is measured, on a cluster that allows sessions of a second and groups of six. `open` opens a client of its own. */
-export function membershipTests(
-  broker: () => Broker,
-  open: (options: Partial<KafkaOptions>) => ReturnType<typeof kafka>,
-  newTopic: (partitions: number) => Promise<string>,
-): void {
+/** Members with names of their own and those that are refused, on a cluster that allows groups of six. `open` opens a client of its own. */
+export function membershipTests(broker: () => Broker, open: Open, newTopic: (partitions: number) => Promise<string>): void {
   it('that come back within a session have what they had, and nobody notices', async () => {
     const topic = await newTopic(4)
     const first = await joined(broker(), 'static', topic, undefined, { instanceId: 'first' })
@@ -119,6 +117,35 @@ export function membershipTests(
     for (const client of clients) await client.close()
   })
 
+  it('end when the group takes no more', async () => {
+    const topic = await newTopic(1)
+    const members = await Promise.all(Array.from({ length: 6 }, () => joined(broker(), 'full', topic)))
+    expect(await rejection(joined(broker(), 'full', topic))).toMatchObject({
+      code: 'GROUP_MAX_SIZE_REACHED',
+      fatal: true,
+      retriable: false,
+    })
+    for (const member of members) await member.self.leave()
+  })
+
+  it('refuse to commit what they do not own', async () => {
+    const topic = await newTopic(1)
+    const member = await joined(broker(), 'foreign', topic)
+    await member.until(1)
+    const failure = await rejection(member.self.commit([{ ...at(topic), partition: 1, offset: 1 }]))
+    expect({ ...verdict(failure), rejoin: (failure as { rejoin?: boolean }).rejoin }).toEqual({
+      code: 'ILLEGAL_GENERATION',
+      retriable: false,
+      fenced: true,
+      abortable: false,
+      rejoin: true,
+    })
+    await member.self.leave()
+  })
+}
+
+/** Members that keep their group waiting, on a cluster that allows sessions of a second. */
+export function patienceTests(broker: () => Broker, open: Open, newTopic: (partitions: number) => Promise<string>): void {
   it('stay while user code blocks their thread for longer than a session, and are missed when it does not end', async () => {
     const topic = await newTopic(2)
     const session = { sessionTimeoutMs: 3000, heartbeatIntervalMs: 100 }
@@ -181,31 +208,5 @@ export function membershipTests(
     await slow.self.leave()
     await third.self.leave()
     await client.close()
-  })
-
-  it('end when the group takes no more', async () => {
-    const topic = await newTopic(1)
-    const members = await Promise.all(Array.from({ length: 6 }, () => joined(broker(), 'full', topic)))
-    expect(await rejection(joined(broker(), 'full', topic))).toMatchObject({
-      code: 'GROUP_MAX_SIZE_REACHED',
-      fatal: true,
-      retriable: false,
-    })
-    for (const member of members) await member.self.leave()
-  })
-
-  it('refuse to commit what they do not own', async () => {
-    const topic = await newTopic(1)
-    const member = await joined(broker(), 'foreign', topic)
-    await member.until(1)
-    const failure = await rejection(member.self.commit([{ ...at(topic), partition: 1, offset: 1 }]))
-    expect({ ...verdict(failure), rejoin: (failure as { rejoin?: boolean }).rejoin }).toEqual({
-      code: 'ILLEGAL_GENERATION',
-      retriable: false,
-      fenced: true,
-      abortable: false,
-      rejoin: true,
-    })
-    await member.self.leave()
   })
 }
