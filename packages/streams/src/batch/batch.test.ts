@@ -271,6 +271,21 @@ describe('a cursor', () => {
     expect(decode(Buffer.concat(log), 0, { aborted }).position).toBe(11)
   })
 
+  it('hides what an aborted transaction writes behind the end of another one, of whatever producer', () => {
+    const t = (producerId: number, base: number): Buffer => encode([row(String(base))], { base, producerId, transactional: true })
+    const log = [t(1, 0), t(2, 1), marker('abort', 1, 2), t(2, 3), t(1, 4), marker('abort', 2, 5), t(2, 6), marker('commit', 1, 7), t(1, 8)]
+    const aborted = [
+      { producerId: 1, firstOffset: 0 },
+      { producerId: 2, firstOffset: 1 },
+      { producerId: 1, firstOffset: 8 },
+    ]
+    expect(offsets(Buffer.concat(log), 0, { aborted })).toEqual([4, 6])
+    // A commit's marker ends nothing that is aborted: Java's algorithm looks at aborts alone.
+    expect(offsets(Buffer.concat([t(1, 0), marker('commit', 2, 1), t(1, 2)]), 0, { aborted: aborted.slice(0, 1) })).toEqual([])
+    // Compaction may have removed the marker: then the next transaction in the list says no more than what was known.
+    expect(offsets(Buffer.concat([t(2, 1), t(2, 3), t(1, 4)]), 0, { aborted: aborted.slice(1, 2) })).toEqual([4])
+  })
+
   it('names what is wrong with a batch', () => {
     const good = encode(ten)
     const broken = (change: (batch: Buffer) => void, options: CursorOptions = { checkCrc: false }) => {
