@@ -110,6 +110,8 @@ describe('what comes next is gone', () => {
     await write(broker, 'in', ...numbered(10, ['a'], 10))
     await broker.admin.deleteRecords([{ topic: 'in', partition: 0, offset: 15 }])
     await engine.fetch(0)
+    // Whoever commits now has not taken what waits.
+    expect(engine.tasks[0]!.inputs[0]!.position).toBe(0)
     await take(engine)
     await engine.commitDue(true)
     expect([await values(broker), await committed(broker, 'reset', 'in')]).toEqual([
