@@ -10,6 +10,7 @@ import { abortedTests } from './kafka/aborted.ts'
 import { adminTests } from './kafka/admin.ts'
 import { applicationTests } from './kafka/application.ts'
 import { codecTests } from './kafka/codecs.ts'
+import { coordinatorTests } from './kafka/coordinators.ts'
 import { fetchingTests } from './kafka/fetching.ts'
 import { groupTests, membershipTests, patienceTests } from './kafka/groups.ts'
 import { authorizing } from './kafka/internal-topics.ts'
@@ -383,7 +384,14 @@ brokerSuite(
   { describe, it, expect },
 )
 
-// Last: from then on the cluster has a broker that is dead.
+// These two last: from then on the cluster has brokers that are dead.
+describe('coordinators', () =>
+  coordinatorTests(
+    () => server,
+    () => broker,
+    newTopic,
+  ))
+
 describe('leaders', () =>
   leaderTests(
     () => server,

@@ -74,6 +74,27 @@ async function started(broker: Broker): Promise<App> {
   return running
 }
 
+/** Each update is there, in the order of its key, with the time and the headers of the record that made it. */
+function expectUpdates(outputs: readonly string[][], totals: readonly string[][], perMinute: readonly string[][]): void {
+  const sent = Array.from({ length: words.length * each }, (_, i) => ({ i, word: words[i % words.length]!, time: start + i * 1000 }))
+  for (const word of words) {
+    const own = sent.filter(one => one.word === word)
+    const updates = own.map(({ i, time }, n) => [`CreateTime:${time}`, `número:${i}`, word, String(n + 1)])
+    expect(outputs.filter(([, , key]) => key === word)).toEqual(updates)
+    expect(totals.findLast(([, , key]) => key === word)).toEqual([`CreateTime:${own.at(-1)!.time}`, 'NO_HEADERS', word, String(each)])
+    // A window's key ends with numbers that are no text: its rows are told apart by their times.
+    for (const minute of [start, start + 60_000]) {
+      const inside = own.filter(one => one.time >= minute && one.time < minute + 60_000)
+      const updated = inside.map(({ time }, n) => `CreateTime:${time} ${n + 1}`)
+      const logged = perMinute
+        .map(row => `${row[0]} ${row.at(-1)}`)
+        .filter(row => inside.some(one => row.startsWith(`CreateTime:${one.time} `)))
+      expect(updated).toEqual(expect.arrayContaining(logged))
+      expect(logged.at(-1)).toBe(updated.at(-1))
+    }
+  }
+}
+
 /** Kafka's own tools, run on what an application leaves on a cluster while it runs, and after. */
 export function toolTests(server: () => KafkaServer, broker: () => Broker): void {
   const tool: Tool = (name, ...args) => server().tool(`org.apache.kafka.tools.${name}`, '--bootstrap-server', server().address, ...args)
@@ -118,24 +139,7 @@ export function toolTests(server: () => KafkaServer, broker: () => Broker): void
       consumed(tool, `${application}-totals-changelog`),
       consumed(tool, `${application}-per-minute-changelog`),
     ])
-    const sent = Array.from({ length: words.length * each }, (_, i) => ({ i, word: words[i % words.length]!, time: start + i * 1000 }))
-    // Each update is there, in the order of its key, with the time and the headers of the record that made it.
-    for (const word of words) {
-      const own = sent.filter(one => one.word === word)
-      const updates = own.map(({ i, time }, n) => [`CreateTime:${time}`, `número:${i}`, word, String(n + 1)])
-      expect(outputs.filter(([, , key]) => key === word)).toEqual(updates)
-      expect(totals.findLast(([, , key]) => key === word)).toEqual([`CreateTime:${own.at(-1)!.time}`, 'NO_HEADERS', word, String(each)])
-      // A window's key ends with numbers that are no text: its rows are told apart by their times.
-      for (const minute of [start, start + 60_000]) {
-        const inside = own.filter(one => one.time >= minute && one.time < minute + 60_000)
-        const updated = inside.map(({ time }, n) => `CreateTime:${time} ${n + 1}`)
-        const logged = perMinute
-          .map(row => `${row[0]} ${row.at(-1)}`)
-          .filter(row => inside.some(one => row.startsWith(`CreateTime:${one.time} `)))
-        expect(updated).toEqual(expect.arrayContaining(logged))
-        expect(logged.at(-1)).toBe(updated.at(-1))
-      }
-    }
+    expectUpdates(outputs, totals, perMinute)
   }, 60_000)
 
   it('set the offsets of a stopped application, which goes on from there', async () => {
