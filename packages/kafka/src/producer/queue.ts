@@ -31,6 +31,8 @@ export interface QueueOptions {
 
 /** How many batches back a broker knows one that comes again: more may not be on the way. */
 const onTheWayMax = 5
+/** Room beyond what the last batch took. */
+const slack = 4096
 const epochMax = 2 ** 15 - 1
 /** Sequences begin again at 0 after 2^31-1. */
 const sequences = 2 ** 31
@@ -62,6 +64,8 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
   /** How many of them, from the oldest, may be sent. */
   #due = 0
   #open: BatchEncoder | undefined
+  /** Bytes that a batch begins with: as many as the last ones took, so that it need not grow from nothing and be copied at each step. */
+  #capacity = slack
   /** Sealed and not acknowledged, the oldest first. */
   #unacknowledged: Sealed[] = []
   /** How many of them have been sent since the last failure. */
@@ -103,7 +107,7 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
   }
 
   #begin(): BatchEncoder {
-    const batch = new BatchEncoder()
+    const batch = new BatchEncoder(this.#capacity)
     this.#batches.push(batch)
     this.bytes += batch.size
     this.#options.begun?.()
@@ -255,6 +259,7 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
     if (batch === this.#open) this.#open = undefined
     this.#due--
     const before = batch.size
+    this.#capacity = Math.max(before + slack, this.#capacity >> 1)
     const sealed = this.#numbered(batch, this.#count(batch.count))
     this.bytes += sealed.bytes.length - before
     return sealed
@@ -264,7 +269,7 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
     const { id, epoch, transactionalId } = this.#identity
     const { codec } = this.#options
     const records = batch.count
-    const plain = batch.finish(Number(id), epoch, sequence, transactionalId !== null, { crc: codec === 'none' })
+    const plain = batch.finish(Number(id), epoch, sequence, transactionalId !== null, { crc: codec === 'none' && crc32c })
     return { queue: this, records, bytes: compressed(plain, codec) }
   }
 }
