@@ -157,8 +157,10 @@ class TransactionalProducer implements Producer {
     if (this.#lost !== undefined) throw this.#lost
     if (this.#sender.sent || this.#offsetsSent) {
       this.#sender.ending = true
+      let ended = false
       try {
         const next = await this.#calls.end(this.#identity, committed)
+        ended = true
         // Version 1 goes on in the same epoch. What may still be on its way must not get into the next transaction: an end would end it early,
         // offsets would go back. And where numbers are missing the broker takes no more. A new epoch refuses the one and mends the other.
         const mended = !this.#renews && (this.#broken !== undefined || this.#sender.gap || this.#calls.strayed)
@@ -166,7 +168,7 @@ class TransactionalProducer implements Producer {
       } catch (thrown) {
         const failure = failureOf(thrown)
         // Unless the cluster ended it itself, the outcome is unknown: nothing more may be done under this identity.
-        if (!committed || !endedByCluster.has(failure.code)) this.#lost = failure
+        if (ended || !committed || !endedByCluster.has(failure.code)) this.#lost = failure
         throw failure
       } finally {
         this.#sender.ending = false
@@ -199,7 +201,7 @@ class TransactionalProducer implements Producer {
       await work()
     } catch (thrown) {
       let failure = failureOf(thrown)
-      if (endedByCluster.has(failure.code)) failure = await this.#whoEndedIt(failure)
+      if (this.#lost === undefined && endedByCluster.has(failure.code)) failure = await this.#whoEndedIt(failure)
       const { code, message, fenced, fatal } = failure
       const member = failure instanceof KafkaError && failure.rejoin
       const abortable = this.#lost === undefined && (!fenced || member)
