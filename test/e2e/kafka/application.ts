@@ -10,6 +10,7 @@ import { Events, partitions } from './events.ts'
 import { internalTopicTests } from './internal-topics.ts'
 import { killed } from './killed.ts'
 import { outageTests } from './outage.ts'
+import { soakTests } from './soak.ts'
 
 const events = 15_000
 
@@ -56,6 +57,7 @@ export function applicationTests(server: () => KafkaServer, broker: () => Broker
 
   internalTopicTests(server, broker)
   outageTests(server, broker)
+  soakTests(server, broker)
   ends(server, broker)
   security(server, broker)
 }
