@@ -3,8 +3,10 @@ import { confluent } from '@riacho/kafka-confluent'
 import type { Broker, Producer, TopicPartition } from '@riacho/streams/engine'
 import { brokerSuite } from '@riacho/testing/suites'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { loadDriver } from '../../packages/kafka-confluent/src/load.ts'
 import { confluentDriver } from '../servers/confluent.ts'
 import { type KafkaServer, startKafka } from '../servers/kafka.ts'
+import { credentials } from '../servers/security.ts'
 import { until } from './event-processor.fixture.ts'
 import { Events } from './kafka/events.ts'
 import { killed } from './kafka/killed.ts'
@@ -23,7 +25,7 @@ beforeAll(async () => {
   driver = await confluentDriver(say)
   // A transaction that times out is aborted within half a second, not within ten, and a member that is gone is missed as soon.
   const properties = { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500', 'group.min.session.timeout.ms': '1000' }
-  server = await startKafka({ properties })
+  server = await startKafka({ properties, secure: true })
   ours = await kafka({ brokers: [server.address] })
 }, 900_000)
 
@@ -234,6 +236,36 @@ async function recordsOf(reader: Broker, at: TopicPartition, count: number): Pro
   fetcher.close()
   return seen
 }
+
+describe('a secured cluster', () => {
+  it.each(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const)('is reached with TLS and %s', async mechanism => {
+    const { sasl, certificate } = server.secure
+    const broker = await confluent({ brokers: [sasl], tls: { ca: certificate }, sasl: { mechanism, ...credentials[mechanism] }, driver })
+    const at = await newTopic(broker)
+    const producer = await broker.producer({})
+    append(producer, at, mechanism)
+    await producer.flush()
+    expect((await readAll(broker, at, 1)).values).toEqual([mechanism])
+    await broker.close()
+  })
+
+  it('says what keeps a client out: a password, a certificate, a build without Kerberos, nobody there', async () => {
+    const { sasl, tls, certificate } = server.secure
+    const connectTimeoutMs = 3000
+    const wrong = { mechanism: 'SCRAM-SHA-256', username: 'bia', password: 'another' } as const
+    const password = confluent({ brokers: [sasl], tls: { ca: certificate }, sasl: wrong, driver, connectTimeoutMs })
+    await expect(password).rejects.toMatchObject({ code: 'SASL_AUTHENTICATION_FAILED', fatal: true })
+    const untrusted = confluent({ brokers: [tls], tls: {}, driver, connectTimeoutMs })
+    await expect(untrusted).rejects.toMatchObject({ code: 'SSL_HANDSHAKE_FAILED', message: expect.stringMatching(/certificate/) })
+    const nobody = confluent({ brokers: ['127.0.0.1:1'], driver, connectTimeoutMs })
+    await expect(nobody).rejects.toMatchObject({ code: 'NETWORK_EXCEPTION', message: expect.stringContaining('127.0.0.1:1') })
+    const { features } = loadDriver(driver)
+    if (!features.includes('sasl_gssapi')) {
+      const kerberos = confluent({ brokers: [sasl], sasl: { mechanism: 'GSSAPI' }, driver })
+      await expect(kerberos).rejects.toMatchObject({ code: 'CONFIGURATION', message: expect.stringContaining('libsasl2') })
+    }
+  })
+})
 
 describe('riacho run --client confluent', () => {
   it.each([['exactly-once'], ['at-least-once']] as const)(

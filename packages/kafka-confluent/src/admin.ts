@@ -1,6 +1,13 @@
-import type { Admin, CommittedOffset, PartitionOffsets, TopicPartition, TopicSpec } from '@riacho/streams/engine'
+import {
+  type Admin,
+  type CommittedOffset,
+  type PartitionOffsets,
+  reasonOf,
+  type TopicPartition,
+  type TopicSpec,
+} from '@riacho/streams/engine'
 import { called, type DriverAdmin, type DriverOffset, type DriverTopic } from './driver.ts'
-import { ConfluentError } from './errors.ts'
+import { ConfluentError, LastWords } from './errors.ts'
 import type { Home } from './home.ts'
 
 /** The replication factor that the cluster is configured with. */
@@ -11,19 +18,26 @@ const isolation = { uncommitted: 0, committed: 1 } as const
 export class ConfluentAdmin implements Admin {
   readonly #home: Home
   readonly #admin: DriverAdmin
+  /** What the driver said last of the way to the cluster. */
+  readonly #said = new LastWords()
   #closed = false
 
   constructor(home: Home) {
     const { client, last } = home.settings
     this.#home = home
-    this.#admin = home.driver.AdminClient.create({ ...client, ...last })
+    const on = {
+      'event.error': (thrown: unknown) => this.#said.failed(reasonOf(thrown)),
+      'event.log': ({ message }: { readonly message: string }) => this.#said.logged(message),
+    }
+    this.#admin = home.made(() => home.driver.AdminClient.create({ ...client, ...last }, on))
   }
 
   /** Resolves when a broker answers. */
   async reach(): Promise<void> {
     const { connectTimeoutMs: timeout } = this.#home.settings
     await called(done => this.#admin.listTopics({ timeout }, done)).catch((thrown: unknown) => {
-      throw this.#home.failures.of(thrown)
+      const failure = this.#home.failures.of(thrown)
+      throw failure.retriable ? (this.#said.failure ?? failure) : failure
     })
   }
 

@@ -104,7 +104,12 @@ export type DriverSettings = Readonly<Record<string, unknown>>
 export interface Driver {
   readonly KafkaConsumer: new (settings: DriverSettings, topicSettings: DriverSettings) => DriverConsumer
   readonly Producer: new (settings: DriverSettings, topicSettings: DriverSettings) => DriverProducer
-  readonly AdminClient: { create(settings: DriverSettings): DriverAdmin }
+  readonly AdminClient: {
+    create(
+      settings: DriverSettings,
+      on: { 'event.error': (failure: unknown) => void; 'event.log': (said: { readonly message: string }) => void },
+    ): DriverAdmin
+  }
   readonly OffsetSpec: { readonly EARLIEST: unknown; readonly LATEST: unknown }
   readonly CODES: { readonly ERRORS: Readonly<Record<string, number>> }
   /** What librdkafka was built with, such as `sasl_gssapi` and `zstd`. */

@@ -95,3 +95,27 @@ export class Failures {
     })
   }
 }
+
+/** What the driver says of the way to the cluster: its events are texts, the errors' general ones and, in its log, what it knows besides. */
+export class LastWords {
+  #general = ''
+  #detail = ''
+
+  failed(text: string): void {
+    // That the others do not answer either says less.
+    if (!/all broker connections are down/i.test(text)) this.#general = text
+  }
+
+  logged(text: string): void {
+    if (!/brokers are down/i.test(text)) this.#detail = text
+  }
+
+  /** Why no broker answers, as far as the driver said. */
+  get failure(): BrokerError | undefined {
+    const text = this.#detail || this.#general
+    if (text === '') return undefined
+    if (/authentication failure/i.test(this.#general)) return new ConfluentError('SASL_AUTHENTICATION_FAILED', text, { fatal: true })
+    if (/ssl error/i.test(this.#general)) return new ConfluentError('SSL_HANDSHAKE_FAILED', text, { fatal: true })
+    return new ConfluentError('NETWORK_EXCEPTION', text, { retriable: true })
+  }
+}
