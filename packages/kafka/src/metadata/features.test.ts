@@ -1,6 +1,6 @@
 import * as library from '@platformatic/kafka'
 import { expect, it } from 'vitest'
-import { alike, versionFor } from './features.ts'
+import { alike, checkBroker, type VersionRange, versionFor } from './features.ts'
 
 /** The library's encoder of a request's version; undefined where it has none. */
 const encoderOf = (name: string, version: number) =>
@@ -52,4 +52,16 @@ it('says which broker does not know a request, and what it knows', () => {
   expect(thrown(features([1, [4, 13]]))).toMatchObject({ ...failure, message: expect.stringMatching(/b:1: Fetch .*4 to 13.*3\.5/) })
   expect(thrown(features([1, [18, 20]]))).toMatchObject(failure)
   expect(thrown(features())).toMatchObject({ ...failure, message: expect.stringMatching(/does not know/) })
+})
+
+it('refuses a broker that lacks any request of the client, before that is sent', () => {
+  const all = new Map(Array.from({ length: 93 }, (_, key): [number, VersionRange] => [key, [0, 99]]))
+  expect(() => checkBroker({ versions: all, finalized: new Map() }, 'b:1')).not.toThrow()
+  // As Kafka 3.4 has it.
+  const older = new Map(all).set(1, [0, 14])
+  expect(() => checkBroker({ versions: older, finalized: new Map() }, 'b:1')).toThrow('b:1: Fetch')
+  for (const key of [0, 9, 14, 24, 28])
+    expect(() => checkBroker({ versions: new Map([...all].filter(([of]) => of !== key)), finalized: new Map() }, 'b:1')).toThrow(
+      'does not know it',
+    )
 })

@@ -46,6 +46,34 @@ export function versionFor({ versions }: Features, key: number, version: number,
   )
 }
 
+/** The requests of the client as they are written, without those that only some clusters are sent. */
+const requests: readonly (readonly [key: number, version: number])[] = [
+  [0, 9], // Produce
+  [1, 15], // Fetch
+  [2, 7], // ListOffsets
+  [3, 12], // Metadata
+  [8, 8], // OffsetCommit
+  [9, 8], // OffsetFetch
+  [10, 4], // FindCoordinator
+  [11, 9], // JoinGroup
+  [12, 4], // Heartbeat
+  [13, 5], // LeaveGroup
+  [14, 5], // SyncGroup
+  [19, 7], // CreateTopics
+  [21, 2], // DeleteRecords
+  [22, 4], // InitProducerId
+  [24, 3], // AddPartitionsToTxn
+  [25, 3], // AddOffsetsToTxn
+  [26, 3], // EndTxn
+  [28, 3], // TxnOffsetCommit
+  [32, 4], // DescribeConfigs
+]
+
+/** Throws UNSUPPORTED_VERSION when there is something that the client sends and the broker does not know: at once, not when it is needed. */
+export function checkBroker(features: Features, address: string): void {
+  for (const [key, version] of requests) versionFor(features, key, version, address)
+}
+
 const finalizedTag = 2
 const unsupportedVersion = 35
 

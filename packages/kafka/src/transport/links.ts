@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { API, Connection as LibraryConnection } from '@platformatic/kafka'
 import type { BrokerError } from '@riacho/streams/engine'
 import { failureOf, KafkaError } from '../errors.ts'
-import { featuresRequest, versionFor } from '../metadata/features.ts'
+import { checkBroker, featuresRequest, versionFor } from '../metadata/features.ts'
 import { type Address, Connection, type ConnectionOptions, type Request } from './connection.ts'
 
 /** Stands for whichever broker answers. */
@@ -147,7 +147,9 @@ export class Links {
     try {
       // Brokers are upgraded one after another: each connection asks its own.
       const features = await connection.request(featuresRequest())
-      connection.versionOf = (key, version) => versionFor(features, key, version, `${address.host}:${address.port}`)
+      const name = `${address.host}:${address.port}`
+      checkBroker(features, name)
+      connection.versionOf = (key, version) => versionFor(features, key, version, name)
     } catch (thrown) {
       connection.close()
       throw thrown
