@@ -104,6 +104,8 @@ it('beats while it gives partitions up, and joins again when that is done', asyn
   await heard('assigned 0,1')
   coordinator.rebalances = true
   await vi.waitFor(() => expect(coordinator.asked.at(-1)).toBe('heartbeat the id in 2'))
+  // Somebody else joins, and must wait.
+  coordinator.rebalances = true
   const { beats } = coordinator
   await vi.waitFor(() => expect(coordinator.beats).toBeGreaterThan(beats + 5))
   expect(coordinator.asked.filter(line => line.startsWith('join the'))).toHaveLength(2)
