@@ -20,6 +20,9 @@ it.each<[KafkaOptions, string]>([
   [{ brokers: ['a:1'], requestTimeoutMs: 1.5 }, 'requestTimeoutMs is 1.5'],
   [{ brokers: ['a:1'], lingerMs: -1 }, 'lingerMs is -1'],
   [{ brokers: ['a:1'], heartbeatIntervalMs: 5000 }, 'a third'],
+  [{ brokers: ['a:1'], maxPollIntervalMs: 0 }, 'maxPollIntervalMs is 0'],
+  [{ brokers: ['a:1'], instanceId: '' }, 'instanceId is ""'],
+  [{ brokers: ['a:1'], instanceId: 'água' }, 'instanceId'],
 ])('refuses %j', async (options, words) => {
   await expect(kafka(options)).rejects.toMatchObject({ code: 'CONFIGURATION', fatal: true, message: expect.stringContaining(words) })
 })

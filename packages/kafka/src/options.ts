@@ -94,6 +94,9 @@ export function checked(options: KafkaOptions): KafkaSettings {
   const [connectTimeoutMs, requestTimeoutMs, retryForMs] = [time('connectTimeoutMs'), time('requestTimeoutMs'), time('retryForMs')]
   const [sessionTimeoutMs, rebalanceTimeoutMs] = [time('sessionTimeoutMs'), time('rebalanceTimeoutMs')]
   const heartbeatIntervalMs = time('heartbeatIntervalMs')
+  // What Kafka allows as the name of a topic.
+  if (options.instanceId !== undefined && !/^(?!\.{1,2}$)[\w.-]{1,249}$/.test(options.instanceId))
+    throw wrong(`instanceId is ${JSON.stringify(options.instanceId)}: give up to 249 letters, digits, dots, dashes and underscores`)
   if (heartbeatIntervalMs * 3 > sessionTimeoutMs)
     throw wrong(`heartbeatIntervalMs is ${heartbeatIntervalMs}: give at most a third of sessionTimeoutMs (${sessionTimeoutMs})`)
   return {
