@@ -83,6 +83,19 @@ it('sends the same bytes again in order after a failure, when nothing is on the 
   expect(numbers(again)).toEqual([1, 2, 4, 7].map(sequence => [3, sequence]))
 })
 
+it('goes no further beyond a batch that is not acknowledged than the broker remembers, whatever is acknowledged behind it', () => {
+  const queue = queueOf(1, 2, 3, 4, 5, 6)
+  const [first, ...others] = sendAll(queue)
+  // Appended, but not on enough replicas in time.
+  queue.retry()
+  for (const each of others) queue.acknowledge(each)
+  expect([queue.overtaken, queue.isFirst(first!)]).toEqual([true, false])
+  expect(sendAll(queue)).toEqual([first])
+  expect(queue.isFirst(first!)).toBe(true)
+  queue.acknowledge(first!)
+  expect([queue.overtaken, sendAll(queue).map(walk)]).toEqual([false, [6]])
+})
+
 it('counts from 0 in the next epoch behind a refused batch, which leaves no gap', () => {
   const queue = queueOf(1, 2, 3)
   const [first, second, third] = sendAll(queue)

@@ -17,6 +17,8 @@ export interface Sealed {
   readonly queue: PartitionQueue
   readonly records: number
   readonly bytes: Buffer
+  /** Whether it is acknowledged, before one that was sent earlier. */
+  done: boolean
 }
 
 /** How a queue works. */
@@ -66,7 +68,10 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
   #open: BatchEncoder | undefined
   /** Bytes that a batch begins with: as many as the last ones took, so that it need not grow from nothing and be copied at each step. */
   #capacity = slack
-  /** Sealed and not acknowledged, the oldest first. */
+  /**
+   * From the oldest that is not acknowledged on. What is acknowledged behind it counts, too: one that was appended, and failed nevertheless, must
+   * be among those that the broker remembers when it comes again.
+   */
   #unacknowledged: Sealed[] = []
   /** How many of them have been sent since the last failure. */
   #sent = 0
@@ -133,8 +138,19 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
   /** Whether a batch may be sent now. */
   get ready(): boolean {
     if (this.onTheWay === onTheWayMax || (this.onTheWay > 0 && (this.#again || !this.#counted))) return false
-    const sent = this.#again ? 0 : this.#sent
-    return sent < this.#unacknowledged.length || (this.#due > 0 && this.#unacknowledged.length < onTheWayMax)
+    return this.#place < this.#unacknowledged.length || (this.#due > 0 && this.#unacknowledged.length < onTheWayMax)
+  }
+
+  /** Where the next one to send is, or comes to be. */
+  get #place(): number {
+    let at = this.#again ? 0 : this.#sent
+    while (this.#unacknowledged[at]?.done) at++
+    return at
+  }
+
+  /** Whether something was appended behind a batch that is not acknowledged. */
+  get overtaken(): boolean {
+    return this.#unacknowledged.some(({ done }) => done)
   }
 
   /** Whether its identity has no epoch left: it needs another one before anything is sent. */
@@ -145,9 +161,11 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
   /** The batch to send next, counted as on the way. Call it when {@link PartitionQueue.ready}. */
   next(): Sealed {
     if (this.#again) this.#rewind()
-    if (this.#sent === this.#unacknowledged.length) this.#unacknowledged.push(this.#seal())
+    const at = this.#place
+    if (at === this.#unacknowledged.length) this.#unacknowledged.push(this.#seal())
     this.onTheWay++
-    return this.#unacknowledged[this.#sent++]!
+    this.#sent = at + 1
+    return this.#unacknowledged[at]!
   }
 
   /** Appended. */
@@ -155,7 +173,10 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
     this.onTheWay--
     this.failures = 0
     this.#counted = true
-    this.#drop(sealed)
+    if (!this.#unacknowledged.includes(sealed)) return
+    sealed.done = true
+    this.bytes -= sealed.bytes.length
+    this.#trim()
   }
 
   /** To be sent again, and all behind it. Says whether it is the first to fail since they were sent. */
@@ -230,6 +251,14 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
     this.#unacknowledged.splice(at, 1)
     if (at < this.#sent) this.#sent--
     this.bytes -= sealed.bytes.length
+    this.#trim()
+  }
+
+  #trim(): void {
+    while (this.#unacknowledged[0]?.done) {
+      this.#unacknowledged.shift()
+      if (this.#sent > 0) this.#sent--
+    }
   }
 
   #rewind(): void {
@@ -239,7 +268,8 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
     this.#renumber = false
     this.#sequence = 0
     const { id, epoch } = this.#identity
-    for (const { bytes, records } of this.#unacknowledged) {
+    for (const { bytes, records, done } of this.#unacknowledged) {
+      if (done) continue
       bytes.writeBigInt64BE(id, batchField.producerId)
       bytes.writeInt16BE(epoch, batchField.producerEpoch)
       bytes.writeInt32BE(this.#count(records), batchField.baseSequence)
@@ -270,6 +300,6 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
     const { codec } = this.#options
     const records = batch.count
     const plain = batch.finish(Number(id), epoch, sequence, transactionalId !== null, { crc: codec === 'none' && crc32c })
-    return { queue: this, records, bytes: compressed(plain, codec) }
+    return { queue: this, records, bytes: compressed(plain, codec), done: false }
   }
 }

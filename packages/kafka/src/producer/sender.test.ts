@@ -127,6 +127,18 @@ it('goes on in the next epoch where the broker has lost count', async () => {
   await flushed
 })
 
+it('fails, rather than append what comes first behind what follows, where the broker has lost count', async () => {
+  const { sender, asked } = senderOf()
+  await begun(sender, asked)
+  const flushed = sendEach(sender, 2).catch((thrown: KafkaError) => thrown.code)
+  const [first, second] = asked.splice(0)
+  first!.answer(errors.notLeader)
+  second!.answer()
+  await vi.waitFor(() => expect(asked).toHaveLength(1))
+  asked[0]!.answer(errors.outOfOrder)
+  expect(await flushed).toBe('OUT_OF_ORDER_SEQUENCE_NUMBER')
+})
+
 it('gives up in bounded time, and then what may still be on its way does not fit any more', async () => {
   const { sender, asked } = senderOf({ retryForMs: 0 })
   await begun(sender, asked)

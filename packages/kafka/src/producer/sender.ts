@@ -261,7 +261,9 @@ export class Sender {
     this.#home.cluster.noted(failure, [queue.topic])
     const first = queue.isFirst(sealed)
     const miscount = miscounted.has(failure.code)
-    if (failure.retriable || (miscount && !(first && this.#transactional))) {
+    // In a transaction it is broken then, and elsewhere what was appended behind it must not come first.
+    const hopeless = first && (this.#transactional || queue.overtaken)
+    if (failure.retriable || (miscount && !hopeless)) {
       // Behind a batch that failed every other one seems to be out of order. If the first one does, the broker has lost what came before it.
       const firstToFail = queue.retry()
       if (miscount && first) queue.renew()
