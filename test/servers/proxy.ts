@@ -49,49 +49,8 @@ export async function startProxy(): Promise<KafkaProxy> {
     faults++
     return fates[done++ % fates.length]
   }
-  const server = createServer(client => {
-    const broker = connect(target, '127.0.0.1')
-    // What strays reaches the broker when the client is gone.
-    let straying = 0
-    for (const [socket, other] of [
-      [client, broker],
-      [broker, client],
-    ] as const) {
-      sockets.add(socket)
-      socket.setNoDelay(true)
-      socket.on('error', () => {})
-      socket.on('close', () => {
-        sockets.delete(socket)
-        if (straying === 0) other.destroy()
-      })
-    }
-    const asked = new Map<number, { fate: Fate; delayMs: number }>()
-    frames(client, frame => {
-      const fate = fateOf(frame.readInt16BE(4))
-      const delayMs = mischief?.delayMs ?? 0
-      if (fate !== undefined) asked.set(frame.readInt32BE(8), { fate, delayMs })
-      if (fate === 'damaged') frame[frame.length - fromLastValue]! ^= 1
-      if (fate !== 'stray') {
-        if (straying === 0) broker.write(frame)
-        return
-      }
-      straying++
-      client.destroy()
-      void sleep(delayMs).then(() => broker.write(frame))
-    })
-    let answers = Promise.resolve()
-    frames(broker, frame => {
-      const { fate, delayMs } = asked.get(frame.readInt32BE(4)) ?? { fate: undefined, delayMs: 0 }
-      asked.delete(frame.readInt32BE(4))
-      if (fate === 'stray') broker.destroy()
-      if (fate === 'spoiled') frame[frame.length - fromLastValue]! ^= 1
-      answers = answers.then(async () => {
-        if (fate === 'late') await sleep(delayMs, undefined, { ref: false })
-        if (fate === 'lost') client.destroy()
-        else if (!client.destroyed) client.write(frame)
-      })
-    })
-  })
+  const delayMs = (): number => mischief?.delayMs ?? 0
+  const server = createServer(client => pass(client, { sockets, target: () => target, delayMs, fateOf }))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {
@@ -117,6 +76,58 @@ export async function startProxy(): Promise<KafkaProxy> {
       await once(server, 'close')
     },
   }
+}
+
+interface Home {
+  readonly sockets: Set<Socket>
+  target(): number
+  delayMs(): number
+  fateOf(request: number): Fate | undefined
+}
+
+/** Passes what a client and its broker send each other. */
+function pass(client: Socket, home: Home): void {
+  const broker = connect(home.target(), '127.0.0.1')
+  // What strays reaches the broker when the client is gone.
+  let straying = 0
+  for (const [socket, other] of [
+    [client, broker],
+    [broker, client],
+  ] as const) {
+    home.sockets.add(socket)
+    socket.setNoDelay(true)
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      home.sockets.delete(socket)
+      if (straying === 0) other.destroy()
+    })
+  }
+  const asked = new Map<number, { fate: Fate; delayMs: number }>()
+  frames(client, frame => {
+    const fate = home.fateOf(frame.readInt16BE(4))
+    const delayMs = home.delayMs()
+    if (fate !== undefined) asked.set(frame.readInt32BE(8), { fate, delayMs })
+    if (fate === 'damaged') frame[frame.length - fromLastValue]! ^= 1
+    if (fate !== 'stray') {
+      if (straying === 0) broker.write(frame)
+      return
+    }
+    straying++
+    client.destroy()
+    void sleep(delayMs).then(() => broker.write(frame))
+  })
+  let answers = Promise.resolve()
+  frames(broker, frame => {
+    const { fate, delayMs } = asked.get(frame.readInt32BE(4)) ?? { fate: undefined, delayMs: 0 }
+    asked.delete(frame.readInt32BE(4))
+    if (fate === 'stray') broker.destroy()
+    if (fate === 'spoiled') frame[frame.length - fromLastValue]! ^= 1
+    answers = answers.then(async () => {
+      if (fate === 'late') await sleep(delayMs, undefined, { ref: false })
+      if (fate === 'lost') client.destroy()
+      else if (!client.destroyed) client.write(frame)
+    })
+  })
 }
 
 /** Behind the value of the last record of a request, or of an answer: the number of its headers, and three empty tag sections. */
