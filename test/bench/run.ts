@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- [NAME…] [--runs N]`: runs benchmarks, each in a process of its own on one core where taskset is found, and prints the median of N runs with the least and
- * the most. Every benchmark checks its results and fails when they are wrong. `npm run bench -- B1|B1p|B2|B3|TX [--pairs N] [--only q0]`: side by side with other clients on a
+ * the most. Every benchmark checks its results and fails when they are wrong. `npm run bench -- B1|B1p|B2|B3|TX [--pairs N] [--passes MOST] [--only q0]`: side by side with other clients on a
  * Kafka of its own.
  */
 import { spawnSync } from 'node:child_process'
@@ -29,10 +29,15 @@ const names = [
 ] as const
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { runs: { type: 'string', default: '5' }, pairs: { type: 'string', default: '5' }, only: { type: 'string' } },
+  options: {
+    runs: { type: 'string', default: '5' },
+    pairs: { type: 'string', default: '5' },
+    passes: { type: 'string', default: '20' },
+    only: { type: 'string' },
+  },
 })
 const compared = positionals.filter(name => kafkaBenchmarks.some(known => known === name))
-if (compared.length > 0) await compare(compared, { pairs: Number(values.pairs), only: values.only })
+if (compared.length > 0) await compare(compared, { pairs: Number(values.pairs), passesMax: Number(values.passes), only: values.only })
 const chosen = positionals.length > 0 ? positionals.filter(name => !compared.includes(name)) : names
 const runs = Number(values.runs)
 const pinned = spawnSync('taskset', ['-V']).status === 0 ? ['taskset', '-c', '1'] : []

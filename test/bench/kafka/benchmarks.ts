@@ -79,12 +79,20 @@ export async function comparisons(name: string, { bootstrap, say }: Facts): Prom
         },
       ]
     case 'B2':
-      return queries.map(query => ({
-        name: `B2 ${query}`,
-        what: `Nexmark ${query} in JSON, from Kafka to Kafka, parsed and written again, at least once`,
-        inputs: ['nexmark-json'],
-        sides: [riacho(query), streams(query)],
-      }))
+      return queries.flatMap(query => [
+        {
+          name: `B2 ${query}`,
+          what: `Nexmark ${query} in JSON, from Kafka to Kafka, parsed and written again, at least once`,
+          inputs: ['nexmark-json'],
+          sides: [riacho(query), streams(query)],
+        },
+        {
+          name: `B2 ${query} scanned`,
+          what: 'the same with a scanner that reads the fields of the query only',
+          inputs: ['nexmark-json'],
+          sides: [riacho(`${query}-scanned`), streams(query)],
+        },
+      ])
     case 'B3':
       return queries.map(query => ({
         name: `B3 ${query}`,

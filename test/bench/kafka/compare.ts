@@ -10,6 +10,8 @@ import { rate, type Side, steady } from './side.ts'
 export interface CompareOptions {
   /** How often each side is run. */
   readonly pairs: number
+  /** Most passes of a side, whether they agree or not. */
+  readonly passesMax: number
   /** Only comparisons whose name ends so. */
   readonly only?: string | undefined
 }
@@ -31,7 +33,7 @@ export async function compare(names: readonly string[], options: CompareOptions)
       for (const comparison of await comparisons(name, facts)) {
         if (options.only !== undefined && !comparison.name.endsWith(options.only)) continue
         await generate(comparison.inputs, server.address)
-        await compareSides(comparison, options.pairs)
+        await compareSides(comparison, options)
       }
     }
   } finally {
@@ -48,12 +50,12 @@ async function generate(inputs: readonly string[], bootstrap: string): Promise<v
 }
 
 /** Each side once per pair, forwards and backwards in turn (A-B-B-A), so that what drifts hits all alike. */
-async function compareSides({ name, what, sides }: Comparison, pairs: number): Promise<void> {
+async function compareSides({ name, what, sides }: Comparison, { pairs, passesMax }: CompareOptions): Promise<void> {
   console.log(`\n${name}: ${what}`)
   const rates = new Map<Side, Pass[]>(sides.map(side => [side, []]))
   for (let pair = 0; pair < pairs; pair++) {
     for (const side of pair % 2 === 0 ? sides : [...sides].reverse()) {
-      const { agreed, configuration, last, passes } = await steady({ ...side, command: [...pinned(1), ...side.command] })
+      const { agreed, configuration, last, passes } = await steady({ ...side, command: [...pinned(1), ...side.command] }, passesMax)
       if (pair === 0) console.log(`  ${side.name}: ${JSON.stringify(configuration)}`)
       rates.get(side)!.push(last)
       console.log(`  pair ${pair + 1}  ${shown(side, last)}, ${passes} passes${agreed ? '' : ', the last of which do not agree'}`)

@@ -54,7 +54,8 @@ const settings = {
 const call = <T = unknown>(f: (done: (failure: Error | null, answer?: T) => void) => void): Promise<T> =>
   new Promise((resolve, reject) => f((failure, answer) => (failure ? reject(failure) : resolve(answer as T))))
 
-async function consume(driver: Driver, bootstrap: string): Promise<Omit<Pass, 'verify'>> {
+/** The first so many records: it takes its time. */
+async function consume(driver: Driver, bootstrap: string, wanted: number): Promise<Omit<Pass, 'verify'>> {
   const broker = await kafka({ brokers: [bootstrap] })
   const expected = await expectedOf(broker, rawTopic)
   await broker.close()
@@ -67,7 +68,7 @@ async function consume(driver: Driver, bootstrap: string): Promise<Omit<Pass, 'v
   let from: Mark | undefined
   let found = 0
   let bytes = 0
-  while (found < expected.records) {
+  while (found < wanted) {
     const messages = await call<readonly { readonly value: Buffer }[]>(done => consumer.consume(5000, done))
     if (messages.length > 0) from ??= new Mark()
     found += messages.length
@@ -75,7 +76,7 @@ async function consume(driver: Driver, bootstrap: string): Promise<Omit<Pass, 'v
   }
   const used = from!.until(found)
   await new Promise<void>(resolve => consumer.disconnect(resolve))
-  must(found === expected.records && bytes === found * 120, `${found} records of ${expected.records}, ${bytes} bytes`)
+  must(bytes === found * 120, `${found} records with ${bytes} bytes`)
   return used
 }
 
@@ -113,11 +114,11 @@ const { values: options, positionals } = parseArgs({
   options: {
     bootstrap: { type: 'string', default: '' },
     driver: { type: 'string', default: '' },
-    records: { type: 'string', default: '3000000' },
+    records: { type: 'string', default: '1000000' },
   },
 })
 const driver = createRequire(import.meta.url)(options.driver) as Driver
 const mode = positionals[0] as 'consume' | 'produce'
 await answerPasses('kafka-javascript', settings[mode], () =>
-  mode === 'consume' ? consume(driver, options.bootstrap) : produce(driver, options.bootstrap, Number(options.records)),
+  (mode === 'consume' ? consume : produce)(driver, options.bootstrap, Number(options.records)),
 )

@@ -24,16 +24,15 @@ export interface Steady {
 /** Passes that must agree, and how far the best of them may be from the worst. */
 const agreeing = 3
 const tolerance = 1.05
-const passesMax = 20
 
 /** Runs a side until its last passes agree. Throws when a pass is wrong. */
-export async function steady({ name, command, passesMin }: Side, passesEnough = passesMax): Promise<Steady> {
+export async function steady({ name, command, passesMin }: Side, passesMax: number): Promise<Steady> {
   const child = spawn(command[0]!, command.slice(1), { stdio: ['pipe', 'pipe', 'inherit'] })
   const talk = new Talk(name, child)
   try {
     const { configuration } = (await talk.line()) as { configuration: Steady['configuration'] }
     const rates: Pass[] = []
-    while (rates.length < passesEnough && !(rates.length >= passesMin && agree(rates))) {
+    while (rates.length < passesMax && !(rates.length >= passesMin && agree(rates))) {
       child.stdin.write('pass\n')
       const pass = (await talk.line()) as Pass
       if (pass.verify !== 'ok') throw new Error(`${name}: ${pass.verify}`)

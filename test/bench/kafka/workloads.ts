@@ -1,6 +1,7 @@
 import { bytes, filter, json, type KStream, mapValues, type Topology, tap, to, topic, topology } from '@riacho/streams'
 import type { Broker } from '@riacho/streams/engine'
 import { must } from '../load.ts'
+import { scanned } from './field-scanner.ts'
 import { type Expected, scan } from './topics.ts'
 
 /** A topology over a preloaded topic, and how its results are checked. */
@@ -37,22 +38,40 @@ interface Event {
   readonly bid: Bid
 }
 
-type Events = KStream<Uint8Array, Event>
+/** Bids, read one way or the other; `seen` is called with each event, bid or not. */
+type Bids = (seen: () => void) => KStream<Uint8Array, Bid>
 
-/** A query of Nexmark over JSON that is parsed and written again. `priceFactor`: what it makes of the sum of prices. */
-function query(of: (bids: Events) => KStream<Uint8Array, unknown>, priceFactor?: number): Workload {
+const parsed: Bids = seen =>
+  topic(nexmark, { key: bytes, value: json<Event>() }).pipe(
+    filter(event => {
+      seen()
+      return event.event_type === 2
+    }),
+    mapValues(event => event.bid),
+  )
+
+const fields = (['auction', 'bidder', 'price', 'dateTime', 'extra'] as const).map(name => ['bid', name] as const)
+const scannedEvent = scanned<Event>([['event_type'], ...fields], ([event_type, auction, bidder, price, dateTime, extra]) => ({
+  event_type: event_type as number,
+  bid: { auction, bidder, price, dateTime, extra } as Bid,
+}))
+
+/** Only the fields that the queries use are read. */
+const picked: Bids = seen =>
+  topic(nexmark, { key: bytes, value: scannedEvent }).pipe(
+    filter(event => {
+      seen()
+      return event.event_type === 2
+    }),
+    mapValues(event => event.bid),
+  )
+
+/** A query of Nexmark over JSON that is read and written again. `priceFactor`: what it makes of the sum of prices. */
+function query(bids: Bids, of: Query, priceFactor?: number): Workload {
   return {
     input: nexmark,
     partitionsOut: 4,
-    build: (id, out, seen) => {
-      const bids = topic(nexmark, { key: bytes, value: json<Event>() }).pipe(
-        filter(event => {
-          seen()
-          return event.event_type === 2
-        }),
-      )
-      return topology(id, of(bids).pipe(to(out, { value: json() })))
-    },
+    build: (id, out, seen) => topology(id, of(bids(seen)).pipe(to(out, { value: json() }))),
     verify: async (broker, out, expected) => {
       let found = 0
       let sum = 0
@@ -69,17 +88,25 @@ function query(of: (bids: Events) => KStream<Uint8Array, unknown>, priceFactor?:
   }
 }
 
-const q0 = (bids: Events) =>
-  bids.pipe(mapValues(({ bid: { auction, bidder, price, dateTime, extra } }) => ({ auction, bidder, price, dateTime, extra })))
-const q1 = (bids: Events) =>
+/** What it does with bids. */
+type Query = (bids: KStream<Uint8Array, Bid>) => KStream<Uint8Array, object>
+const q0: Query = bids =>
+  bids.pipe(mapValues(({ auction, bidder, price, dateTime, extra }) => ({ auction, bidder, price, dateTime, extra })))
+const q1: Query = bids =>
+  bids.pipe(mapValues(({ auction, bidder, price, dateTime, extra }) => ({ auction, bidder, price: price * 0.908, dateTime, extra })))
+const q2: Query = bids =>
   bids.pipe(
-    mapValues(({ bid: { auction, bidder, price, dateTime, extra } }) => ({ auction, bidder, price: price * 0.908, dateTime, extra })),
-  )
-const q2 = (bids: Events) =>
-  bids.pipe(
-    filter(({ bid }) => bid.auction % 123 === 0),
-    mapValues(({ bid: { auction, price } }) => ({ auction, price })),
+    filter(bid => bid.auction % 123 === 0),
+    mapValues(({ auction, price }) => ({ auction, price })),
   )
 
 /** By the names that both sides use. */
-export const workloads: Readonly<Record<string, Workload>> = { count, q0: query(q0, 1), q1: query(q1, 0.908), q2: query(q2) }
+export const workloads: Readonly<Record<string, Workload>> = {
+  count,
+  q0: query(parsed, q0, 1),
+  q1: query(parsed, q1, 0.908),
+  q2: query(parsed, q2),
+  'q0-scanned': query(picked, q0, 1),
+  'q1-scanned': query(picked, q1, 0.908),
+  'q2-scanned': query(picked, q2),
+}
