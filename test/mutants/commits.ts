@@ -77,8 +77,8 @@ export const commits: readonly Mutant[] = [
   {
     name: 'a commit with an unknown outcome is taken for one that did not happen',
     file: engine,
-    find: "return known ? 'aborted' : 'unknown'",
-    replace: "return 'aborted'",
+    find: "return fenced ? 'fenced' : known ? 'aborted' : 'unknown'",
+    replace: "return fenced ? 'fenced' : 'aborted'",
     test: recoveryTest,
   },
   {
@@ -104,7 +104,7 @@ export const commits: readonly Mutant[] = [
   },
   {
     name: 'a repartition topic is purged short of what is committed',
-    file: 'packages/runtime/src/loop/engine.ts',
+    file: 'packages/runtime/src/loop/purge.ts',
     find: 'task.committed.filter(',
     replace: 'task.committed.map(at => ({ ...at, offset: at.offset - 1 })).filter(',
     test: 'packages/runtime/src/loop/limits.test.ts',
@@ -126,8 +126,8 @@ export const commits: readonly Mutant[] = [
   {
     name: 'a producer that cannot abort stops a member that has lost its task',
     file: engine,
-    find: 'between(() => this.#abandon(',
-    replace: 'between(() => this.#closeAll(',
+    find: 'return this.#abandon(this.#tasksOf(partitions))',
+    replace: 'return this.#closeAll(this.#tasksOf(partitions))',
     test: 'packages/runtime/src/loop/rebalance.test.ts',
   },
   {

@@ -32,8 +32,8 @@ export const tasks: readonly Mutant[] = [
   {
     name: 'a serde keeps the loan past its release',
     file: 'packages/streams/src/serde/bytes.ts',
-    find: 'decode: (raw: Uint8Array) => Uint8Array.from(raw)',
-    replace: 'decode: (raw: Uint8Array) => raw',
+    find: '  const length = end - start\n  if (length <= tiny) {',
+    replace: '  const length = end - start\n  if (length > 0) return frame.subarray(start, end)\n  if (length <= tiny) {',
     test: 'packages/runtime/src/task/loans.test.ts',
   },
   {
