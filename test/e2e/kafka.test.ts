@@ -9,6 +9,7 @@ import { type KafkaProxy, startProxy } from '../servers/proxy.ts'
 import { abortedTests } from './kafka/aborted.ts'
 import { adminTests } from './kafka/admin.ts'
 import { applicationTests } from './kafka/application.ts'
+import { benchTests } from './kafka/benches.ts'
 import { codecTests } from './kafka/codecs.ts'
 import { coordinatorTests } from './kafka/coordinators.ts'
 import { fetchingTests } from './kafka/fetching.ts'
@@ -343,8 +344,8 @@ describe('lost answers', () =>
   ))
 
 describe('security', () => securityTests(() => server, newTopic))
-
 describe('groups', () => groupTests(() => broker, newTopic))
+describe('the benches', () => benchTests(() => ({ server, broker })))
 
 describe('rebalances', () => rebalanceTests(() => server))
 

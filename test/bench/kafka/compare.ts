@@ -26,6 +26,8 @@ export async function compare(names: readonly string[], options: CompareOptions)
   if (hasTaskset) spawnSync('taskset', ['-a', '-p', '-c', '0', String(process.pid)])
   else console.log('taskset is not there: broker and sides share all cores')
   const server = await startKafka()
+  // A server ends with the process that started it, if that one ends by itself.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
   try {
     console.log(`Kafka ${kafkaVersion}, one node, its data in the page cache`)
     const facts = { bootstrap: server.address, say: (line: string) => console.log(line) }
