@@ -36,7 +36,7 @@ const { values, positionals } = parseArgs({
     only: { type: 'string' },
   },
 })
-const compared = positionals.filter(name => kafkaBenchmarks.some(known => known === name))
+const compared = positionals.filter(name => kafkaBenchmarks.includes(name))
 if (compared.length > 0) await compare(compared, { pairs: Number(values.pairs), passesMax: Number(values.passes), only: values.only })
 const chosen = positionals.length > 0 ? positionals.filter(name => !compared.includes(name)) : names
 const runs = Number(values.runs)

@@ -4,7 +4,7 @@ import type { Side } from './side.ts'
 
 /** One comparison: Riacho and those that it is compared with. */
 export interface Comparison {
-  /** What `npm run bench` knows it by, and what the last line says. */
+  /** What the last line says. */
   readonly name: string
   readonly what: string
   /** The input topics, as the generator names them. */
@@ -20,99 +20,120 @@ export interface Facts {
 }
 
 const file = (name: string): string => `${import.meta.dirname}/${name}.ts`
+/** A virtual machine compiles for several passes. */
 const javaPasses = 8
 const passes = 3
 
-/** Makes the comparisons of a benchmark; a peer that cannot be had is left out with a line that says why. */
-export async function comparisons(name: string, { bootstrap, say }: Facts): Promise<readonly Comparison[]> {
-  const to = ['--bootstrap', bootstrap]
-  const java = await javaPeer()
-  const riacho = (workload: string, ...more: string[]): Side => ({
-    name: `riacho ${[workload, ...more.filter(word => !word.startsWith('--'))].join(' ')}`,
-    command: [process.execPath, file('riacho'), workload, ...to, ...more],
-    passesMin: passes,
-  })
-  const streams = (workload: string, ...more: string[]): Side => ({
-    name: `kafka-streams ${[workload, ...more.filter(word => !word.startsWith('--'))].join(' ')}`,
-    command: [...java, 'run', '--workload', workload, ...to, ...more],
-    passesMin: javaPasses,
-  })
-  const client = (mode: string): Side => ({
-    name: `java-client ${mode}`,
-    command: [...java, 'client', '--mode', mode, ...to],
-    passesMin: javaPasses,
-  })
-  const producing = (mode: string): Side => ({
-    name: `riacho ${mode}`,
-    command: [process.execPath, file('producing'), mode, ...to],
-    passesMin: passes,
-  })
-  const raw = (mode: string): Promise<Side[]> =>
-    confluentDriver(say).then(
-      driver => [
-        { name: `kafka-javascript ${mode}`, command: [process.execPath, file('confluent'), mode, '--driver', driver, ...to], passesMin: 3 },
-      ],
-      (thrown: Error) => {
-        say(`left out: kafka-javascript, because ${thrown.message}`)
-        return []
-      },
-    )
-  const eos = ['--guarantee', 'exactly-once', '--commit', '100']
-  const queries = ['q0', 'q1', 'q2']
-  switch (name) {
-    case 'B1':
-      return [
-        {
-          name: 'B1',
-          what: 'consume and count, 120-byte records, CRC and read_committed on',
-          inputs: ['raw-120'],
-          sides: [riacho('count'), streams('count'), client('consume'), ...(await raw('consume'))],
-        },
-      ]
-    case 'B1p':
-      return [
-        {
-          name: 'B1p',
-          what: 'produce 120-byte values to 8 partitions, idempotent, acks=all',
-          inputs: [],
-          sides: [producing('produce'), client('produce'), ...(await raw('produce'))],
-        },
-      ]
-    case 'B2':
-      return queries.flatMap(query => [
-        {
-          name: `B2 ${query}`,
-          what: `Nexmark ${query} in JSON, from Kafka to Kafka, parsed and written again, at least once`,
-          inputs: ['nexmark-json'],
-          sides: [riacho(query), streams(query)],
-        },
-        {
-          name: `B2 ${query} scanned`,
-          what: 'the same with a scanner that reads the fields of the query only',
-          inputs: ['nexmark-json'],
-          sides: [riacho(`${query}-scanned`), streams(query)],
-        },
-      ])
-    case 'B3':
-      return queries.map(query => ({
-        name: `B3 ${query}`,
-        what: `Nexmark ${query} exactly once, a commit every 100 ms, beside the same at least once`,
-        inputs: ['nexmark-json'],
-        sides: [riacho(query, ...eos), riacho(query), streams(query, '--guarantee', 'eos')],
-      }))
-    case 'TX':
-      return [
-        {
-          name: 'TX',
-          what: 'a transaction of 2,000 records and the offsets of 8 partitions every 100 ms',
-          inputs: [],
-          sides: [producing('transactions'), client('transactions')],
-        },
-      ]
-    default:
-      throw new Error(`no benchmark ${name}`)
+/** All who may take part. */
+class Sides {
+  readonly #to: readonly string[]
+  readonly #java: readonly string[]
+  readonly #driver: string | undefined
+
+  private constructor(facts: Facts, java: readonly string[], driver: string | undefined) {
+    this.#to = ['--bootstrap', facts.bootstrap]
+    this.#java = java
+    this.#driver = driver
+  }
+
+  /** Builds the peers, the first time. One that cannot be had is left out with a line that says why. */
+  static async of(facts: Facts): Promise<Sides> {
+    const driver = await confluentDriver(facts.say).catch((thrown: Error) => {
+      facts.say(`left out: kafka-javascript, because ${thrown.message}`)
+      return undefined
+    })
+    return new Sides(facts, await javaPeer(), driver)
+  }
+
+  riacho(workload: string, ...more: string[]): Side {
+    return {
+      name: named('riacho', workload, more),
+      command: [process.execPath, file('riacho'), workload, ...this.#to, ...more],
+      passesMin: passes,
+    }
+  }
+
+  producing(mode: string): Side {
+    return { name: `riacho ${mode}`, command: [process.execPath, file('producing'), mode, ...this.#to], passesMin: passes }
+  }
+
+  streams(workload: string, ...more: string[]): Side {
+    const command = [...this.#java, 'run', '--workload', workload, ...this.#to, ...more]
+    return { name: named('kafka-streams', workload, more), command, passesMin: javaPasses }
+  }
+
+  client(mode: string): Side {
+    return { name: `java-client ${mode}`, command: [...this.#java, 'client', '--mode', mode, ...this.#to], passesMin: javaPasses }
+  }
+
+  /** One side, or none. */
+  raw(mode: string): readonly Side[] {
+    if (this.#driver === undefined) return []
+    const command = [process.execPath, file('confluent'), mode, '--driver', this.#driver, ...this.#to]
+    return [{ name: `kafka-javascript ${mode}`, command, passesMin: passes }]
   }
 }
 
+const named = (who: string, workload: string, more: readonly string[]): string =>
+  [who, workload, ...more.filter(word => !word.startsWith('--'))].join(' ')
+
+const queries = ['q0', 'q1', 'q2']
+const eos = ['--guarantee', 'exactly-once', '--commit', '100']
+
+const benchmarks: Readonly<Record<string, (sides: Sides) => readonly Comparison[]>> = {
+  B1: sides => [
+    {
+      name: 'B1',
+      what: 'consume and count, 120-byte records, CRC and read_committed on',
+      inputs: ['raw-120'],
+      sides: [sides.riacho('count'), sides.streams('count'), sides.client('consume'), ...sides.raw('consume')],
+    },
+  ],
+  B1p: sides => [
+    {
+      name: 'B1p',
+      what: 'produce 120-byte values to 8 partitions, idempotent, acks=all',
+      inputs: [],
+      sides: [sides.producing('produce'), sides.client('produce'), ...sides.raw('produce')],
+    },
+  ],
+  B2: sides =>
+    queries.flatMap(query => [
+      {
+        name: `B2 ${query}`,
+        what: `Nexmark ${query} in JSON, from Kafka to Kafka, parsed and written again, at least once`,
+        inputs: ['nexmark-json'],
+        sides: [sides.riacho(query), sides.streams(query)],
+      },
+      {
+        name: `B2 ${query} scanned`,
+        what: 'the same with a scanner that reads the fields of the query only',
+        inputs: ['nexmark-json'],
+        sides: [sides.riacho(`${query}-scanned`), sides.streams(query)],
+      },
+    ]),
+  B3: sides =>
+    queries.map(query => ({
+      name: `B3 ${query}`,
+      what: `Nexmark ${query} exactly once, a commit every 100 ms, beside the same at least once`,
+      inputs: ['nexmark-json'],
+      sides: [sides.riacho(query, ...eos), sides.riacho(query), sides.streams(query, '--guarantee', 'eos')],
+    })),
+  TX: sides => [
+    {
+      name: 'TX',
+      what: 'a transaction of 2,000 records and the offsets of 8 partitions every 100 ms',
+      inputs: [],
+      sides: [sides.producing('transactions'), sides.client('transactions')],
+    },
+  ],
+}
+
 /** Those that need a Kafka. */
-export const kafkaBenchmarks = ['B1', 'B1p', 'B2', 'B3', 'TX'] as const
+export const kafkaBenchmarks: readonly string[] = Object.keys(benchmarks)
+
+/** Makes the comparisons of some benchmarks. */
+export async function comparisons(names: readonly string[], facts: Facts): Promise<readonly Comparison[]> {
+  const sides = await Sides.of(facts)
+  return names.flatMap(name => benchmarks[name]!(sides))
+}

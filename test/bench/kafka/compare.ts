@@ -31,12 +31,10 @@ export async function compare(names: readonly string[], options: CompareOptions)
   try {
     console.log(`Kafka ${kafkaVersion}, one node, its data in the page cache`)
     const facts = { bootstrap: server.address, say: (line: string) => console.log(line) }
-    for (const name of names) {
-      for (const comparison of await comparisons(name, facts)) {
-        if (options.only !== undefined && !comparison.name.endsWith(options.only)) continue
-        await generate(comparison.inputs, server.address)
-        await compareSides(comparison, options)
-      }
+    for (const comparison of await comparisons(names, facts)) {
+      if (options.only !== undefined && !comparison.name.endsWith(options.only)) continue
+      await generate(comparison.inputs, server.address)
+      await compareSides(comparison, options)
     }
   } finally {
     await server.stop()
