@@ -114,10 +114,15 @@ async function vitest(step, sum) {
     `--outputFile.json=${report}`,
   ]
   const code = await step('vitest', [join(modules, 'vitest', 'vitest.mjs'), 'run', ...options, ...args])
-  const counted = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : { numPassedTests: 0, numFailedTests: 0 }
+  const counted = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : { numPassedTests: 0, numFailedTests: 0, testResults: [] }
   rmSync(folder, { recursive: true })
   sum.passed += counted.numPassedTests
   sum.failed += Math.max(counted.numFailedTests, code === 0 ? 0 : 1)
+  // Whoever names tests has skipped the others.
+  const skipped = counted.testResults.flatMap(({ assertionResults }) =>
+    assertionResults.filter(({ status }) => status !== 'passed' && status !== 'failed'),
+  )
+  if (args.length === 0) for (const { fullName } of skipped) say(`skipped: ${fullName}`)
   return code
 }
 

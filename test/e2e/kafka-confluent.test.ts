@@ -2,9 +2,9 @@ import { kafka } from '@riacho/kafka'
 import { confluent } from '@riacho/kafka-confluent'
 import type { Broker, Producer, TopicPartition } from '@riacho/streams/engine'
 import { brokerSuite } from '@riacho/testing/suites'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi, describe as vitestDescribe } from 'vitest'
 import { loadDriver } from '../../packages/kafka-confluent/src/load.ts'
-import { confluentDriver } from '../servers/confluent.ts'
+import { confluentDriver, confluentObstacle } from '../servers/confluent.ts'
 import { type KafkaServer, startKafka } from '../servers/kafka.ts'
 import { credentials } from '../servers/security.ts'
 import { until } from './event-processor.fixture.ts'
@@ -15,12 +15,19 @@ import { readAll, taken } from './kafka/reading.ts'
 // The suite waits up to 20 seconds for what must happen, and then says what did not.
 vi.setConfig({ testTimeout: 30_000 })
 
+const obstacle = confluentObstacle()
+const describe = (name: string, body: () => void): void => {
+  if (obstacle === undefined) vitestDescribe(name, body)
+  else vitestDescribe.skip(`${name} (${obstacle})`, body)
+}
+
 let server: KafkaServer
 let driver: string
 /** Another client of the same cluster. */
 let ours: Broker
 
 beforeAll(async () => {
+  if (obstacle !== undefined) return
   const say = (line: string) => process.stderr.write(`riacho: ${line}\n`)
   driver = await confluentDriver(say)
   // A transaction that times out is aborted within half a second, not within ten, and a member that is gone is missed as soon.

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { cacheFolder } from './jars.ts'
 
@@ -15,6 +15,14 @@ const buildLimitMs = 900_000
 
 /** What a build consists of: the program, and this version of Node, to which its binary belongs. */
 const key = createHash('sha256').update([version, process.version, process.platform, process.arch].join()).digest('hex').slice(0, 12)
+
+/** What keeps a build from being made here, if something does. Where everything must be tested (`RIACHO_TEST_ALL`) that is an error of the build itself. */
+export function confluentObstacle(): string | undefined {
+  if (process.env.RIACHO_TEST_ALL || process.env.RIACHO_CONFLUENT_DRIVER || existsSync(cached())) return undefined
+  const folders = (process.env.PATH ?? '').split(delimiter)
+  const missing = ['g++', 'make', 'python3'].filter(tool => !folders.some(folder => existsSync(join(folder, tool))))
+  return missing.length === 0 ? undefined : `there is no ${missing.join(', no ')} to build Confluent's client with`
+}
 
 /** Where a build is kept, or will be. */
 const cached = (): string => join(cacheFolder(), `confluent-${version}-${key}`)
