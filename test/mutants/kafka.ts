@@ -17,6 +17,13 @@ export const kafka: readonly Mutant[] = [
     test: 'packages/kafka/src/producer/queue.test.ts',
   },
   {
+    name: 'a producer goes beyond what the broker remembers while the oldest batch is not acknowledged',
+    file: 'packages/kafka/src/producer/queue.ts',
+    find: '    sealed.done = true\n    this.bytes -= sealed.bytes.length\n    this.#trim()\n',
+    replace: '    this.#drop(sealed)\n',
+    test: 'packages/kafka/src/producer/queue.test.ts',
+  },
+  {
     name: 'what is sent again goes while what failed is not answered',
     file: 'packages/kafka/src/producer/queue.ts',
     find: '(this.onTheWay > 0 && (this.#again || !this.#counted))',
