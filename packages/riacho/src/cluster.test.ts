@@ -43,6 +43,8 @@ describe('a cluster', () => {
       'client.id=me',
       'compression.type=lz4',
       'session.timeout.ms=1200',
+      'max.poll.interval.ms=9000',
+      'group.instance.id=first',
     )
     expect(cluster).toMatchObject({
       tls: { ca: pem, cert: pem, key: pem, passphrase: 'k' },
@@ -51,6 +53,9 @@ describe('a cluster', () => {
       compression: 'lz4',
       sessionTimeoutMs: 1200,
       heartbeatIntervalMs: 400,
+      maxPollIntervalMs: 9000,
+      rebalanceTimeoutMs: 9000,
+      instanceId: 'first',
       warnings: [],
     })
     expect(cluster!.tls).not.toHaveProperty('checkServerIdentity')

@@ -28,7 +28,9 @@ const known = {
   'ssl.endpoint.identification.algorithm': 'https, or nothing: then the name in the certificate is not compared',
   'session.timeout.ms': 'milliseconds',
   'heartbeat.interval.ms': 'milliseconds',
-  'max.poll.interval.ms': 'milliseconds that the group waits for a member that gives partitions up',
+  'max.poll.interval.ms':
+    'milliseconds for which the application may stand still, and the group waits for a member that gives partitions up',
+  'group.instance.id': 'the name of this member, the same after a restart: then nothing moves if it is back within the session',
   'request.timeout.ms': 'milliseconds',
   'default.api.timeout.ms': 'milliseconds for which a call is tried again',
 } as const
@@ -84,6 +86,8 @@ export function clusterOf({ bootstrapServers, commandConfig, environment = {} }:
     sessionTimeoutMs,
     heartbeatIntervalMs: heartbeat ?? (sessionTimeoutMs && Math.min(500, Math.floor(sessionTimeoutMs / 3))),
     rebalanceTimeoutMs: number('max.poll.interval.ms'),
+    maxPollIntervalMs: number('max.poll.interval.ms'),
+    instanceId: from['group.instance.id'],
     requestTimeoutMs: number('request.timeout.ms'),
     retryForMs: number('default.api.timeout.ms'),
     warnings,

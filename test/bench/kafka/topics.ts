@@ -13,11 +13,11 @@ export interface Expected {
 /** The topic whose keys are names of topics and whose values are what they hold. */
 export const manifest = 'bench-manifest'
 
-/** Reads every committed record of a topic once. */
+/** Reads every committed record of a topic once, also of transactions whose commit was answered and whose markers are still being written. */
 export async function scan(broker: Broker, topic: string, each: (cursor: RecordCursor) => void): Promise<void> {
   const count = (await broker.admin.partitions([topic])).get(topic) ?? 0
   const ends = await broker.admin.offsets(Array.from({ length: count }, (_, partition) => ({ topic, partition })))
-  const left = new Map(ends.filter(end => end.start < end.lastStable).map(end => [end.partition, end.lastStable]))
+  const left = new Map(ends.filter(end => end.start < end.highWatermark).map(end => [end.partition, end.highWatermark]))
   const fetcher = broker.fetcher({ isolation: 'read_committed' })
   for (const end of ends) if (left.has(end.partition)) fetcher.add(end, end.start)
   while (left.size > 0) {

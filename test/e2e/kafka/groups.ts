@@ -118,8 +118,10 @@ export function membershipTests(broker: () => Broker, open: Open, newTopic: (par
   })
 
   it('end when the group takes no more', async () => {
-    const topic = await newTopic(1)
+    const topic = await newTopic(6)
     const members = await Promise.all(Array.from({ length: 6 }, () => joined(broker(), 'full', topic)))
+    // While they still gather, a seventh would be taken in place of one that has not asked again.
+    await Promise.all(members.map(member => member.until(1)))
     expect(await rejection(joined(broker(), 'full', topic))).toMatchObject({
       code: 'GROUP_MAX_SIZE_REACHED',
       fatal: true,

@@ -79,6 +79,25 @@ it('exactly once: outputs, changelog and offsets become visible together', async
   ])
 })
 
+it.each(guarantees)('%s: what is only passed over is committed too, once', async guarantee => {
+  const { broker, line } = await laid('in', 'out', 'plain')
+  const aborting = await broker.producer({ transactionalId: 'aborting' })
+  for (let i = 0; i < 3; i++) aborting.partition({ topic: 'in', partition: 0 }).append(0, 'a', String(i))
+  await aborting.flush()
+  await aborting.abort()
+  await aborting.close()
+  const [ends] = await broker.admin.offsets([{ topic: 'in', partition: 0 }])
+  const engine = await joined(counted, { broker: line.broker, guarantee })
+  expect(await take(engine)).toBe(0)
+  await engine.commitDue(true)
+  expect(await committed(broker, 'counted', 'in')).toBe(ends!.highWatermark)
+  line.calls.length = 0
+  await take(engine)
+  await engine.commitDue(true)
+  expect(line.calls).toEqual([])
+  await engine.close()
+})
+
 describe.each(guarantees)('%s', guarantee => {
   const failures = steps[guarantee].flatMap(call => [['before', call] as const, ['after', call] as const])
 

@@ -56,6 +56,7 @@ export async function commit(task: EngineTask, context: CommitContext): Promise<
   for (const store of task.stores.values()) store.committed()
   task.dirty = false
   task.committed = offsets
+  for (const input of task.inputs) input.covered = input.position
   for (const reader of context.connectors) await reader.committed(reader.input.mark)
 }
 

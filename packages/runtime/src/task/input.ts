@@ -12,6 +12,8 @@ export class Input {
   readonly #entrance: Entrance
   /** Offset to commit: of the record that will be taken next. */
   position: number
+  /** The position of the last commit. */
+  covered: number
   /** Where it goes on when what comes next is gone. */
   offsetReset: OffsetReset = 'earliest'
   /** Last stable offset as last heard of. */
@@ -34,6 +36,7 @@ export class Input {
     this.name = name
     this.#entrance = entrance
     this.position = position
+    this.covered = position
   }
 
   /** Whether nothing waits, as far as is known without decoding. */

@@ -145,7 +145,8 @@ export class EngineTask implements Task {
     } catch (error) {
       this.fail(error)
     }
-    if (taken > 0) this.dirty = true
+    // Also past records that were dropped and markers of transactions (Kafka Streams: `StreamTask.commitNeeded`): else the lag of a group never gets to 0.
+    if (taken > 0 || this.inputs.some(input => input.position > input.covered)) this.dirty = true
     if (taken > 0) this.guard?.took()
     this.#parts.counters.recordsIn += taken
     return taken
