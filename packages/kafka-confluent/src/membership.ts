@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import {
+  type BrokerError,
   type CommittedOffset,
   type GroupCallbacks,
   type GroupOptions,
@@ -120,7 +121,7 @@ export class ConfluentMembership implements Membership {
       if (this.#left || this.memberId !== memberId)
         throw new ConfluentError('UNKNOWN_MEMBER_ID', `this member is no longer in the group ${this.group}`, { fenced: true })
       await this.#commits.ask(offsets.map(forDriver))
-    })
+    }, passes)
   }
 
   alive(): void {
@@ -178,20 +179,31 @@ export class ConfluentMembership implements Membership {
     const { ERRORS } = this.#home.home.driver.CODES
     const partitions = changed.map(({ topic, partition }) => ({ topic, partition }))
     if (change?.code === ERRORS.ERR__ASSIGN_PARTITIONS) {
-      this.#consumer.incrementalAssign(partitions.map((at): DriverOffset => ({ ...at, offset: 0 })))
-      if (partitions.length > 0) this.#consumer.pause(partitions)
+      this.#answer(() => {
+        this.#consumer.incrementalAssign(partitions.map((at): DriverOffset => ({ ...at, offset: 0 })))
+        if (partitions.length > 0) this.#consumer.pause(partitions)
+      })
       this.#queue(() => this.#assigned(this.#allOf(partitions)))
       return
     }
     const lost = this.#left || this.#consumer.assignmentLost()
-    if (lost) this.#give(partitions)
+    if (lost) {
+      // At once, so that a commit that is asked again does not pass in the next generation.
+      this.memberId = randomUUID()
+      this.#give(partitions)
+    }
     this.#queue(() => (lost ? this.#lost() : this.#revoked(this.#allOf(partitions), partitions)))
   }
 
   /** Lets the driver go on: the partitions are free from now on. */
   #give(partitions: readonly TopicPartition[]): void {
+    this.#answer(() => this.#consumer.incrementalUnassign(partitions))
+  }
+
+  /** The driver may ask on while it disconnects, and then takes no answer. */
+  #answer(answer: () => void): void {
     try {
-      this.#consumer.incrementalUnassign(partitions)
+      answer()
     } catch (thrown) {
       if (!this.#left) throw thrown
     }
@@ -218,7 +230,6 @@ export class ConfluentMembership implements Membership {
     if (this.#left) return
     const owned = this.#owned
     this.#owned = []
-    this.memberId = randomUUID()
     this.generation = -1
     this.#on.lost(owned, new ConfluentError('UNKNOWN_MEMBER_ID', `the group ${this.group} gave this member up`, { fenced: true }))
   }
@@ -264,6 +275,9 @@ function guideOf(partitions: ReadonlyMap<string, number>): string {
   const [first] = [...partitions].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
   return first![0]
 }
+
+/** A commit that crosses a rebalance is of the generation before. As long as this member is in the group, what it commits is its own until it has given it up. */
+const passes = ({ retriable, code }: BrokerError): boolean => retriable || code === 'ILLEGAL_GENERATION'
 
 const noAssignor = (): ConfluentError =>
   new ConfluentError('UNSUPPORTED', 'librdkafka takes no assignor of ours: leave `assign` and `assignor` out, or use @riacho/kafka', {
