@@ -39,6 +39,27 @@ export const commits: readonly Mutant[] = [
     test: commitTest,
   },
   {
+    name: 'a fenced commit is taken back, without joining again',
+    file: 'packages/runtime/src/loop/engine.ts',
+    find: "if (outcome === 'fenced') await this.#joinAgain()",
+    replace: "if (outcome === 'fenced') await this.#recover(open, false)",
+    test: 'packages/runtime/src/loop/seat.test.ts',
+  },
+  {
+    name: 'a seat that nobody can get back is waited for',
+    file: 'packages/runtime/src/loop/seat.ts',
+    find: 'if (reason.fatal) throw reason',
+    replace: '',
+    test: 'packages/runtime/src/loop/seat.test.ts',
+  },
+  {
+    name: 'the end is that of this member only',
+    file: 'packages/runtime/src/app.ts',
+    find: '(await engine.othersAtEnd()) && (await engine.atEnd())',
+    replace: '(await engine.atEnd())',
+    test: 'packages/runtime/src/loop/others.test.ts',
+  },
+  {
     name: 'the offset of an unfinished asynchronous record is committed',
     file: commit,
     find: 'while (task.held > 0) {',

@@ -16,6 +16,20 @@ export const tasks: readonly Mutant[] = [
     test: 'packages/runtime/src/task/connector.test.ts',
   },
   {
+    name: 'a policy of offsets forgets where it goes on',
+    file: 'packages/runtime/src/loop/engine.ts',
+    find: 'input.goOn(position)',
+    replace: 'input.position = position',
+    test: 'packages/runtime/src/task/reset.test.ts',
+  },
+  {
+    name: 'what is only passed over is not committed',
+    file: 'packages/runtime/src/task/task.ts',
+    find: 'if (taken > 0 || this.inputs.some(input => input.position > input.covered)) this.dirty = true',
+    replace: 'if (taken > 0) this.dirty = true',
+    test: 'packages/runtime/src/commit/commit.test.ts',
+  },
+  {
     name: 'a dead letter has not the original bytes',
     file: 'packages/runtime/src/task/letters.ts',
     find: 'const { key, value, timestamp } = origin',
