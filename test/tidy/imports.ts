@@ -73,7 +73,8 @@ const engineParts = [
   'packages/embedded',
   'packages/kafka',
   'packages/kafka-confluent',
-  'packages/avro',
+  'packages/serdes',
+  'packages/connect',
   'packages/lmdb',
 ]
 

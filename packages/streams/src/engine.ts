@@ -29,7 +29,7 @@ export { BrokerError } from './contract/broker.ts'
 export { type Clock, systemClock } from './contract/clock.ts'
 export type { Asked, GlobalCopy, GlobalFacts, Node, OffsetReset, SourceFacts } from './contract/node.ts'
 export { type Headers, noHeaders } from './contract/record.ts'
-export type { Serde } from './contract/serde.ts'
+export { NotReady, type Serde } from './contract/serde.ts'
 export type { Source, SourceReader, SourceRecord } from './contract/source.ts'
 export type { KeyValueStore, Row, SessionRow, SessionStore, Store, TableView, WindowStore } from './contract/store.ts'
 export type {

@@ -19,6 +19,23 @@ export interface Serde<T> {
   decodeAt?(frame: Buffer, start: number, end: number): T
   /** Values are strings or safe integers, and equal values have equal bytes: state is keyed by the value itself instead of its bytes. */
   readonly canonical?: true
+  /** Why this serde is not for keys: equal values may have different bytes, so they would be in different partitions and rows. */
+  readonly notForKeys?: string
+  /** Fetches what `encode` needs, such as the number of a schema, before the first record. Whoever starts an application calls it; calling it again costs nothing. */
+  prepare?(): Promise<void>
+}
+
+/**
+ * Thrown by `decode` of a serde that lacks something now which it is fetching: the record is not bad. Whoever decodes keeps the record, takes nothing after it from its
+ * partition, and decodes it again after `until`, which always resolves.
+ */
+export class NotReady extends Error {
+  override readonly name = 'NotReady'
+  readonly until: Promise<void>
+  constructor(message: string, until: Promise<void>) {
+    super(message)
+    this.until = until
+  }
 }
 
 /** The serdes of a topic. */

@@ -1,0 +1,6 @@
+export { type AvroKeyOptions, type AvroOptions, avro, avroKey, type Prepared } from './avro.ts'
+export { type AvroBinaryOptions, avroBinary } from './avro-binary.ts'
+export { codes } from './errors.ts'
+export type { AvroLimits } from './guard.ts'
+export { type SchemaRegistry, type SchemaRegistryOptions, schemaRegistry } from './registry.ts'
+export type { AvroSchema } from './schema.ts'
