@@ -1,5 +1,8 @@
 export { type AvroKeyOptions, type AvroOptions, avro, avroKey, type Prepared } from './avro.ts'
 export { type AvroBinaryOptions, avroBinary } from './avro-binary.ts'
+export { avroTypes, type NamedSchema } from './avro-types.ts'
+export { type ConnectJsonOptions, type ConnectSchema, connectJson } from './connect-json.ts'
+export { type DebeziumChange, debezium } from './debezium.ts'
 export { codes } from './errors.ts'
 export type { AvroLimits } from './guard.ts'
 export { type SchemaRegistry, type SchemaRegistryOptions, schemaRegistry } from './registry.ts'
