@@ -31,9 +31,9 @@ function checkParts(root: object, checked: WeakSet<object>): void {
   let parts = 0
   let characters = 0
   const visit = (part: unknown, depth: number): void => {
+    if (typeof part === 'string') characters += part.length
     if (++parts > schemaLimits.parts || depth > schemaLimits.depth || characters > schemaLimits.characters)
       throw failure('RIACHO_AVRO_SCHEMA', `a schema has at most ${schemaLimits.depth} levels, ${schemaLimits.parts} parts and 1 MiB`)
-    if (typeof part === 'string') characters += part.length
     if (typeof part !== 'object' || part === null) return
     checked.add(part)
     for (const [name, inner] of Object.entries(part)) {
