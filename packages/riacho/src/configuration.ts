@@ -31,6 +31,10 @@ const table = {
   ],
   keepStreamTime: [yesOrNo, 'true or false'],
   stateStore: [z.enum(['memory', 'lmdb']), 'memory or lmdb: where state is kept, lmdb in files below dataDir'],
+  connectUrl: [
+    z.string().regex(/^https?:\/\/\S+$/),
+    'the address of a worker of Kafka Connect whose connectors are a part of the health, such as http://localhost:8083',
+  ],
   httpPort: [wholeNumber(0, 65_535), 'a port from 0 (any free one) to 65535'],
   httpHost: [z.string().min(1), 'a host name or address to listen on'],
   logLevel: [z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']), 'trace, debug, info, warn, error, fatal or silent'],

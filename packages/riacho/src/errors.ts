@@ -9,6 +9,7 @@ export const codes = {
   RIACHO_ENTRY_NO_TOPOLOGY: 'the default export of the entry file is no topology',
   RIACHO_DESCRIPTION: 'a file that is no description of a plan',
   RIACHO_NO_KAFKA: 'a Kafka cluster was named and no client is installed',
+  RIACHO_NO_SERDES: 'a command needs the package of Avro and it is not installed',
   RIACHO_NO_LMDB: 'state in files was asked for and the package for it is not installed',
   RIACHO_PORT_IN_USE: 'the HTTP port that was asked for is taken',
   RIACHO_HTTP: 'the HTTP server cannot listen',

@@ -13,6 +13,8 @@ const portsTried = 100
 export interface HttpOptions {
   readonly app: Pick<App, 'state' | 'unansweredMs'>
   readonly registry: Registry
+  /** What else is wrong, one line each. */
+  readonly troubles?: () => readonly string[]
   readonly host: string
   /** Without one: 9095, or the next free port. 0: any free port. */
   readonly port?: number | undefined
@@ -52,7 +54,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   return { url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`, close: () => server.close() }
 }
 
-function routes({ app, registry }: HttpOptions): FastifyInstance {
+function routes({ app, registry, troubles = () => [] }: HttpOptions): FastifyInstance {
   const server = fastify({ logger: false, forceCloseConnections: true })
   server.get('/metrics', async (_request, reply) => {
     reply.header('content-type', registry.contentType)
@@ -65,7 +67,8 @@ function routes({ app, registry }: HttpOptions): FastifyInstance {
   server.get('/health/ready', async (_request, reply) => {
     const { state, unansweredMs } = app
     const away = state === 'RUNNING' && unansweredMs > unansweredMaxMs
-    const why = away ? [`the broker has not answered for ${Math.round(unansweredMs / 1000)} s`] : reasons[state]
+    const own = away ? [`the broker has not answered for ${Math.round(unansweredMs / 1000)} s`] : reasons[state]
+    const why = [...own, ...troubles()]
     const ready = why.length === 0
     return reply.code(ready ? 200 : 503).send({ ready, state, reasons: why })
   })

@@ -3,9 +3,11 @@ import { once } from 'node:events'
 import { warnings } from '@riacho/streams'
 import type { Broker } from '@riacho/streams/engine'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { addAvro } from './avro.ts'
 import { chosenDirectory, openBroker } from './broker.ts'
 import { type Cluster, clusterOf, kafkaVariableOf } from './cluster.ts'
 import { allowedSettings, configure, flagOf, type Settings, variableOf } from './configuration.ts'
+import { addConnect } from './connect.ts'
 import { consume } from './consume.ts'
 import { type DescriptionFormat, descriptionFormats } from './describe.ts'
 import { differenceOf } from './diff.ts'
@@ -115,8 +117,9 @@ function commandLine(): Command {
   addSettings(consuming, place).action(consumeTopic)
 
   const letters = addDlq<PlaceFlags>(program, { addPlace: command => addSettings(command, place), onBroker, print, positive })
+  const others = [...addAvro(program, print), ...addConnect(program, { print, positive })]
   // Usage errors are thrown, so that they end with their own exit code.
-  for (const command of [program, ...program.commands, ...letters])
+  for (const command of [program, ...program.commands, ...letters, ...others])
     command.exitOverride().showHelpAfterError('(--help shows what there is)')
   return program
 }

@@ -42,7 +42,7 @@ const gauges: typeof counters = {
 }
 
 /** A registry that reads the application when it is scraped, beside the process's own metrics. */
-export function makeMetrics(app: Pick<App, 'metrics'>): Metrics {
+export function makeMetrics(app: Pick<App, 'metrics'>, connectors?: { readonly failed: ReadonlyMap<string, number> }): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   for (const [name, [help, labelNames, read]] of Object.entries(counters)) {
@@ -66,6 +66,18 @@ export function makeMetrics(app: Pick<App, 'metrics'>): Metrics {
       collect() {
         this.reset()
         for (const [labels, value] of read(app.metrics())) this.set(labels, value)
+      },
+    })
+  }
+  if (connectors !== undefined) {
+    new Gauge({
+      name: 'riacho_connector_failures',
+      help: 'A connector of Kafka Connect and its tasks: how many of them have failed',
+      labelNames: ['connector'],
+      registers: [registry],
+      collect() {
+        this.reset()
+        for (const [connector, failed] of connectors.failed) this.set({ connector }, failed)
       },
     })
   }

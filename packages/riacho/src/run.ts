@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { type ConnectorWatch, connectCluster, watchConnectors } from '@riacho/connect'
 import { type App, type AppEvent, externalTopics, app as makeApp } from '@riacho/runtime'
 import { type Topology, warnings } from '@riacho/streams'
 import type { Broker } from '@riacho/streams/engine'
@@ -58,17 +59,25 @@ export async function run(topology: Topology, options: RunOptions = {}): Promise
       ...(stores && { stores }),
       log: event => metrics && tell(event, log, metrics),
     })
-    metrics = makeMetrics(app)
-    const http = await serveHttp({ app, registry: metrics.registry, host: settings.httpHost, port: settings.httpPort })
+    const watch = await watchOf(settings)
+    metrics = makeMetrics(app, watch)
+    const troubles = () => watch?.reasons ?? []
+    const http = await serveHttp({ app, registry: metrics.registry, troubles, host: settings.httpHost, port: settings.httpPort })
     log.info({ url: http.url, topology: topology.id, guarantee: settings.guarantee ?? 'at-least-once' }, 'metrics and health are served')
     try {
       await live(app, settings, options.untilEnd ?? false, () => options.onRunning?.({ app, broker, settings, url: http.url, directory }))
     } finally {
       await http.close()
+      await watch?.stop()
     }
   } finally {
     await broker.close()
   }
+}
+
+/** The connectors that are a part of the health. One try a look: the next one comes soon. */
+async function watchOf({ connectUrl: url }: Settings): Promise<ConnectorWatch | undefined> {
+  return url === undefined ? undefined : watchConnectors(connectCluster({ url, timeoutMs: 3000, retriesMax: 0 }))
 }
 
 /** On the embedded broker nobody else makes the topics that a plan reads and writes; those of a cluster belong to its people. */

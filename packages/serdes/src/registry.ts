@@ -50,6 +50,7 @@ export class SchemaRegistry {
   readonly #unknownIdMs: number
   readonly #schemasMax: number
   readonly #client: Client
+  #heard: ((answer: unknown) => void) | undefined
   readonly #closing = new AbortController()
   readonly #types = new Map<number, Type>()
   readonly #searches = new Map<number, Search>()
@@ -74,7 +75,16 @@ export class SchemaRegistry {
         host: this.url,
         clientId: 'riacho',
         retry: { retries: 0 },
-        middlewares: [() => ({ prepareRequest: async next => (await next()).enhance({ timeout }) })],
+        middlewares: [
+          () => ({
+            prepareRequest: async next => (await next()).enhance({ timeout }),
+            response: async next => {
+              const answer = await next()
+              this.#heard?.(answer.data())
+              return answer
+            },
+          }),
+        ],
         ...(auth && { auth }),
         ...(agent && { agent }),
       },
@@ -147,6 +157,20 @@ export class SchemaRegistry {
     return tried(`asking for the latest schema of '${subject}'`, () => this.#client.getLatestSchemaId(subject), this.attempts)
   }
 
+  /** The latest schema of a subject as it was registered; of one that refers to others, with those in it. Rejects with `RIACHO_REGISTRY` or `RIACHO_AVRO_SCHEMA`. */
+  async latestSchema(subject: string): Promise<AvroSchema> {
+    // The client hands on only the id of what it is told.
+    let told: { readonly schema?: unknown; readonly references?: readonly unknown[] } | undefined
+    this.#heard = answer => {
+      told = answer as typeof told
+    }
+    const id = await this.latest(subject).finally(() => {
+      this.#heard = undefined
+    })
+    if (typeof told?.schema === 'string' && (told.references ?? []).length === 0) return told.schema
+    return (await this.typeOf(id)).schema({ exportAttrs: true }) as AvroSchema
+  }
+
   /** The id of a schema in a subject. Rejects with `RIACHO_REGISTRY`. */
   async idOf(subject: string, schema: AvroSchema): Promise<number> {
     const asked = avroSchema(schema)
@@ -161,13 +185,17 @@ export class SchemaRegistry {
   }
 
   /** Adds a schema to a subject, if it is not there. Resolves with its id. Rejects with `RIACHO_REGISTRY`, also when it is not compatible with those before. */
-  async register(subject: string, schema: AvroSchema, compatibility: keyof typeof COMPATIBILITY = 'BACKWARD'): Promise<number> {
-    const options = { subject, compatibility: COMPATIBILITY[compatibility], updateConfig: false }
-    const { id } = await tried(
-      `registering a schema in '${subject}'`,
-      () => this.#client.register(avroSchema(schema), options),
-      this.attempts,
-    )
+  async register(subject: string, schema: AvroSchema): Promise<number> {
+    const ask = (compatibility: COMPATIBILITY) => async () => {
+      try {
+        return await this.#client.register(avroSchema(schema), { subject, compatibility, updateConfig: false })
+      } catch (thrown) {
+        const level = levelOf(thrown)
+        if (level === undefined || level === compatibility) throw thrown
+        return this.#client.register(avroSchema(schema), { subject, compatibility: level, updateConfig: false })
+      }
+    }
+    const { id } = await tried(`registering a schema in '${subject}'`, ask(COMPATIBILITY.BACKWARD), this.attempts)
     return id
   }
 
@@ -199,6 +227,12 @@ const avroSchema = (schema: AvroSchema) => ({
   type: SchemaType.AVRO as const,
   schema: typeof schema === 'string' && /^\s*[[{"]/.test(schema) ? schema : JSON.stringify(schema),
 })
+
+/** The client wants to know the subject's level before it registers, and says which it is when it is another: the level is the registry's to choose. */
+const levelOf = (thrown: unknown): COMPATIBILITY | undefined =>
+  thrown instanceof Error && thrown.name === 'ConfluentSchemaRegistryCompatibilityError'
+    ? COMPATIBILITY[/!= (\w+)\)/.exec(thrown.message)?.[1] as keyof typeof COMPATIBILITY]
+    : undefined
 
 function checkOptions({ url, backoffMs, ...numbers }: SchemaRegistryOptions): void {
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))

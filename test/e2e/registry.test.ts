@@ -1,0 +1,242 @@
+import { SchemaRegistry as Client, SchemaType } from '@kafkajs/confluent-schema-registry'
+import { type AvroSchema, avro, avroKey, type SchemaRegistryOptions, schemaRegistry } from '@riacho/serdes'
+import { NotReady } from '@riacho/streams/engine'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type HttpProxy, startHttpProxy } from '../servers/http-proxy.ts'
+import { type RegistryServer, startRegistry } from '../servers/registry.ts'
+
+let server: RegistryServer
+let proxy: HttpProxy
+/** Somebody else's client, straight to the registry. */
+let other: Client
+
+beforeAll(async () => {
+  server = await startRegistry()
+  proxy = await startHttpProxy(server.url)
+  other = new Client({ host: server.url })
+}, 180_000)
+
+afterAll(async () => {
+  await proxy?.stop()
+  await server?.stop()
+})
+
+let count = 0
+let subject = ''
+beforeEach(() => {
+  subject = `pulses-${++count}-value`
+  proxy.mode = 'pass'
+})
+
+const field = (name: string, type: unknown, rest: object = {}) => ({ name, type, ...rest })
+const pulse = (...more: object[]): AvroSchema => ({
+  type: 'record',
+  name: `Pulse${count}`,
+  fields: [field('tenant', 'string'), field('amount', { type: 'bytes', logicalType: 'decimal', precision: 9, scale: 2 }), ...more],
+})
+const confluent = (schema: AvroSchema) => ({ type: SchemaType.AVRO as const, schema: JSON.stringify(schema) })
+/** As another team's pipeline does. */
+async function register(schema: AvroSchema, to = subject): Promise<number> {
+  const body = JSON.stringify({ schema: JSON.stringify(schema) })
+  const headers = { 'content-type': 'application/vnd.schemaregistry.v1+json' }
+  const answer = await fetch(`${server.url}/subjects/${to}/versions`, { method: 'POST', headers, body })
+  const told = (await answer.json()) as { id: number }
+  expect({ status: answer.status, told }).toMatchObject({ status: 200 })
+  return told.id
+}
+const registryOf = (options: Partial<SchemaRegistryOptions> = {}) =>
+  schemaRegistry({ url: proxy.url, timeoutMs: 500, backoffMs: { min: 20, max: 100 }, ...options })
+
+/** Decodes as an engine does: what is not ready is decoded again when it may be. Says how often it waited. */
+async function decoded<T>(serde: { decode(bytes: Uint8Array): T }, bytes: Uint8Array): Promise<{ value: T; waits: number }> {
+  for (let waits = 0; ; waits++) {
+    try {
+      return { value: serde.decode(bytes), waits }
+    } catch (thrown) {
+      if (!(thrown instanceof NotReady)) throw thrown
+      await thrown.until
+    }
+  }
+}
+const value = { tenant: 'ana', amount: '12.30' }
+
+describe('with a registry', () => {
+  it('writes what others read, and reads what others write', async () => {
+    const serde = avro<unknown>(subject, { registry: registryOf(), schema: pulse(), register: true })
+    await serde.prepare()
+    const bytes = Buffer.from(serde.encode(value))
+    const id = await other.getLatestSchemaId(subject)
+    expect([bytes[0], bytes.readInt32BE(1)]).toEqual([0, id])
+    expect(await other.decode(bytes)).toMatchObject({ tenant: 'ana', amount: Buffer.of(0x04, 0xce) })
+    const theirs = await other.encode(id, { tenant: 'bia', amount: Buffer.of(1) })
+    expect((await decoded(serde, theirs)).value).toEqual({ tenant: 'bia', amount: '0.01' })
+    // A second one finds the same id without adding to it.
+    const again = avro<unknown>(subject, { registry: registryOf(), schema: pulse() })
+    await again.prepare()
+    expect(Buffer.from(again.encode(value))).toEqual(bytes)
+  })
+
+  it('does not add a schema unasked, nor one that breaks those before', async () => {
+    await expect(avro(subject, { registry: registryOf(), schema: pulse() }).prepare()).rejects.toThrow('register: true')
+    await register(pulse())
+    const breaking = avro(subject, { registry: registryOf(), schema: pulse(field('needed', 'int')), register: true })
+    await expect(breaking.prepare()).rejects.toMatchObject({ code: 'RIACHO_REGISTRY' })
+    expect(() => avro(subject, { registry: registryOf(), register: true })).toThrow('needs the schema')
+  })
+
+  it('reads whatever schema wrote a value as its own', async () => {
+    const old = await register(pulse())
+    const now = await register(pulse(field('unit', 'string', { default: 'GB' }), field('gone', 'int', { default: 1 })))
+    const serde = avro<unknown>(subject, {
+      registry: registryOf(),
+      schema: pulse(field('unit', 'string', { default: 'GB' })),
+      register: true,
+    })
+    const first = await other.encode(old, { tenant: 'ana', amount: Buffer.of(1) })
+    const second = await other.encode(now, { tenant: 'bia', amount: Buffer.of(2), unit: 'HOUR', gone: 5 })
+    expect((await decoded(serde, first)).value).toEqual({ tenant: 'ana', amount: '0.01', unit: 'GB' })
+    expect((await decoded(serde, second)).value).toEqual({ tenant: 'bia', amount: '0.02', unit: 'HOUR' })
+    const unread = await register({ type: 'record', name: 'Other', fields: [field('a', 'int')] } as AvroSchema, `other-${subject}`)
+    await expect(decoded(serde, await other.encode(unread, { a: 1 }))).rejects.toMatchObject({ code: 'RIACHO_AVRO_SCHEMA' })
+  })
+
+  it('writes with the latest schema, and looks for a later one after its time', async () => {
+    const old = await register(pulse())
+    const serde = avro<unknown>(subject, { registry: registryOf({ latestMs: 50 }) })
+    await serde.prepare()
+    const id = () => Buffer.from(serde.encode(value)).readInt32BE(1)
+    expect(id()).toBe(old)
+    const now = await register(pulse(field('unit', 'string', { default: 'GB' })))
+    await expect.poll(id, { timeout: 10_000 }).toBe(now)
+    // While nobody answers it goes on with the one it has, and takes a later one when they do.
+    await proxy.down()
+    const asked = proxy.asked.length
+    await new Promise(resolve => setTimeout(resolve, 150))
+    expect(id()).toBe(now)
+    const last = await register(pulse(field('unit', 'string', { default: 'GB' }), field('note', 'string', { default: '' })))
+    expect(id()).toBe(now)
+    await proxy.up()
+    await expect.poll(id, { timeout: 10_000 }).toBe(last)
+    expect(proxy.asked.length).toBeGreaterThan(asked)
+  })
+
+  it('follows references to other subjects', async () => {
+    const part = `part-${subject}`
+    await register({ type: 'record', name: `Part${count}`, fields: [field('sku', 'string')] } as AvroSchema, part)
+    const whole = { type: 'record', name: `Whole${count}`, fields: [field('part', `Part${count}`)] }
+    const references = [{ name: `Part${count}`, subject: part, version: 1 }]
+    const { id } = await other.register({ ...confluent(whole), references }, { subject, updateConfig: false })
+    const bytes = await other.encode(id, { part: { sku: 'a' } })
+    expect((await decoded(avro<unknown>(subject, { registry: registryOf() }), bytes)).value).toEqual({ part: { sku: 'a' } })
+  })
+})
+
+describe('while the registry is away', () => {
+  it('reads and writes what it knows', async () => {
+    await register(pulse())
+    const serde = avro<unknown>(subject, { registry: registryOf(), schema: pulse() })
+    await serde.prepare()
+    const bytes = serde.encode(value)
+    await decoded(serde, bytes)
+    const asked = proxy.asked.length
+    await proxy.down()
+    for (let i = 0; i < 1000; i++) expect(serde.decode(serde.encode(value))).toEqual(value)
+    await proxy.up()
+    expect(proxy.asked.length).toBe(asked)
+  })
+
+  it.each(['down', 'error', 'silent'] as const)('waits for a schema that it does not know: %s', async way => {
+    const id = await register(pulse())
+    const bytes = await other.encode(id, { tenant: 'ana', amount: Buffer.of(1) })
+    const serde = avro<unknown>(subject, { registry: registryOf({ unknownIdMs: 0 }) })
+    if (way === 'down') await proxy.down()
+    else proxy.mode = way
+    let done = false
+    const result = decoded(serde, bytes).finally(() => {
+      done = true
+    })
+    const before = proxy.asked.length
+    if (way === 'down') await new Promise(resolve => setTimeout(resolve, 300))
+    else await expect.poll(() => proxy.asked.length - before, { timeout: 10_000 }).toBeGreaterThan(2)
+    expect(done).toBe(false)
+    if (way === 'down') await proxy.up()
+    else proxy.mode = 'pass'
+    const { value: got, waits } = await result
+    expect(got).toEqual({ tenant: 'ana', amount: '0.01' })
+    expect(waits).toBeGreaterThan(1)
+  })
+
+  it('does not start without what it writes with, after so many tries, and starts when it is asked again', async () => {
+    await register(pulse())
+    const serde = avro<unknown>(subject, { registry: registryOf({ retriesMax: 2 }), schema: pulse() })
+    proxy.mode = 'error'
+    const before = proxy.asked.length
+    await expect(serde.prepare()).rejects.toMatchObject({ code: 'RIACHO_REGISTRY' })
+    expect(proxy.asked.length - before).toBe(3)
+    expect(() => serde.encode(value)).toThrow(NotReady)
+    proxy.mode = 'pass'
+    await serde.prepare()
+    expect(serde.decode).toBeDefined()
+    expect((await decoded(serde, serde.encode(value))).value).toEqual(value)
+  })
+})
+
+describe('ids that nobody has', () => {
+  const framed = (id: number, ...rest: number[]) => Buffer.from([0, id >>> 24, (id >> 16) & 255, (id >> 8) & 255, id & 255, ...rest])
+
+  it('are asked for again until they are there', async () => {
+    const serde = avro<unknown>(subject, { registry: registryOf({ unknownIdMs: 60_000 }) })
+    // The next id is not taken yet.
+    const id = (await register(pulse(), `before-${subject}`)) + 1
+    const result = decoded(serde, framed(id, 2, 97))
+    const before = proxy.asked.length
+    await expect.poll(() => proxy.asked.length - before, { timeout: 10_000 }).toBeGreaterThan(1)
+    expect(await register({ type: 'record', name: `Late${count}`, fields: [field('a', 'string')] } as AvroSchema)).toBe(id)
+    expect((await result).value).toEqual({ a: 'a' })
+  })
+
+  it('are bad after their time, without asking for each record', async () => {
+    const serde = avro<unknown>(subject, { registry: registryOf({ unknownIdMs: 100 }) })
+    await expect(decoded(serde, framed(2_000_000_000, 2))).rejects.toMatchObject({ code: 'RIACHO_SCHEMA_ID' })
+    const asked = proxy.asked.length
+    for (let i = 0; i < 100; i++) expect(() => serde.decode(framed(2_000_000_000, 2))).toThrow('RIACHO_SCHEMA_ID')
+    expect(proxy.asked.length).toBe(asked)
+  })
+
+  it('bytes without an id are bad at once', () => {
+    const serde = avro<unknown>(subject, { registry: registryOf() })
+    for (const bytes of [[], [0, 0, 0], [1, 0, 0, 0, 1, 2], [123, 34, 97]])
+      expect(() => serde.decode(Buffer.from(bytes))).toThrow('RIACHO_AVRO_BYTES')
+  })
+
+  it('a schema that is not Avro is refused', async () => {
+    const json = JSON.stringify({
+      $schema: 'http://json-schema.org/draft-07/schema#',
+      type: 'object',
+      properties: { a: { type: 'string' } },
+    })
+    const { id } = await other.register({ type: SchemaType.JSON, schema: json }, { subject, updateConfig: false })
+    await expect(decoded(avro(subject, { registry: registryOf() }), framed(id, 2))).rejects.toMatchObject({ code: 'RIACHO_AVRO_SCHEMA' })
+  })
+})
+
+describe('keys', () => {
+  const key = (...more: object[]): AvroSchema => ({ type: 'record', name: `Key${count}`, fields: [field('id', 'string'), ...more] })
+
+  it('have one id, and others are refused', async () => {
+    const serde = avroKey<{ id: string }>(subject, { registry: registryOf(), schema: key(), register: true })
+    const later = await register(key(field('region', 'string', { default: '' })), subject)
+    await serde.prepare()
+    const bytes = serde.encode({ id: 'a' })
+    expect((await decoded(serde, bytes)).value).toEqual({ id: 'a' })
+    expect(Buffer.from(serde.encode({ id: 'a' }))).toEqual(Buffer.from(bytes))
+    await expect(decoded(serde, await other.encode(later, { id: 'a', region: '' }))).rejects.toMatchObject({ code: 'RIACHO_SCHEMA_ID' })
+  })
+
+  it('have one form', () => {
+    const registry = registryOf()
+    expect(() => avroKey(subject, { registry, schema: key(field('labels', { type: 'map', values: 'int' })) })).toThrow('no order')
+    expect(avroKey(subject, { registry, schema: key() }).notForKeys).toBeUndefined()
+    expect(avro(subject, { registry }).notForKeys).toContain('avroKey')
+  })
+})
