@@ -41,7 +41,7 @@ async function typesOf(paths: readonly string[], { registry: url, subject: subje
     throw failure('RIACHO_INPUT', 'no schema is named: give .avsc files, or --registry and --subject')
   if ((url === undefined) !== (subjects.length === 0)) throw failure('RIACHO_INPUT', '--registry and --subject go together: give both')
   const { avroTypes, schemaRegistry } = await loadSerdes()
-  const named = paths.flatMap(filesOf).map(file => ({ origin: file, schema: read(file) }))
+  const named: Parameters<typeof avroTypes>[0][number][] = paths.flatMap(filesOf).map(file => ({ origin: file, schema: read(file) }))
   if (url !== undefined) {
     const registry = schemaRegistry({ url })
     for (const subject of subjects) named.push({ origin: subject, schema: await registry.latestSchema(subject) })

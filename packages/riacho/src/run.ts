@@ -49,6 +49,7 @@ export async function run(topology: Topology, options: RunOptions = {}): Promise
   const cluster = clusterOf({ ...settings, environment: process.env })
   for (const warning of cluster?.warnings ?? []) log.warn(warning)
   const broker = await openBroker({ cluster, client: settings.client, directory })
+  let watch: ConnectorWatch | undefined
   try {
     if (cluster === undefined) await createTopics(broker, topology)
     let metrics: Metrics | undefined
@@ -59,7 +60,7 @@ export async function run(topology: Topology, options: RunOptions = {}): Promise
       ...(stores && { stores }),
       log: event => metrics && tell(event, log, metrics),
     })
-    const watch = await watchOf(settings)
+    watch = await watchOf(settings)
     metrics = makeMetrics(app, watch)
     const troubles = () => watch?.reasons ?? []
     const http = await serveHttp({ app, registry: metrics.registry, troubles, host: settings.httpHost, port: settings.httpPort })
@@ -68,9 +69,9 @@ export async function run(topology: Topology, options: RunOptions = {}): Promise
       await live(app, settings, options.untilEnd ?? false, () => options.onRunning?.({ app, broker, settings, url: http.url, directory }))
     } finally {
       await http.close()
-      await watch?.stop()
     }
   } finally {
+    await watch?.stop()
     await broker.close()
   }
 }
