@@ -11,6 +11,7 @@ export const codes = {
   RIACHO_NOT_PARTITIONED: 'a keyed operator on a stream that is not partitioned by its key',
   RIACHO_NOT_COPARTITIONED: 'inputs that meet have different partition counts',
   RIACHO_NO_SERDE: 'a boundary without a serde',
+  RIACHO_KEY_SERDE: 'a serde for keys under which equal keys may have different bytes',
   RIACHO_NAME: 'a name that Kafka does not allow, or that is used twice',
   RIACHO_OPTION: 'an option outside its limits',
   RIACHO_PLAN_ONLY: 'an operator that exists in plans only',

@@ -5,6 +5,7 @@ import { RiachoError } from '../errors.ts'
 import { isStream, type Stream } from '../stream.ts'
 import { cut, type SubTopology } from './cut.ts'
 import { checkName } from './node.ts'
+import { checkKeySerdes } from './serdes.ts'
 import { grant, storesOf } from './wishes.ts'
 
 const mark = Symbol.for('riacho.topology')
@@ -46,7 +47,7 @@ export interface Topology {
 
 /**
  * Makes a topology of the ends of its streams; what leads to no end is not part of it. `id` names the application: its consumer group and the prefix of its topics.
- * Throws `RIACHO_NAME`, `RIACHO_NOT_A_PLAN`.
+ * Throws `RIACHO_NAME`, `RIACHO_NOT_A_PLAN`, `RIACHO_KEY_SERDE`.
  *
  * @example
  * export default topology('orders', orders.pipe(count('orders-per-client'), toStream(), to('counts')))
@@ -97,6 +98,7 @@ function draw(id: string, ends: readonly Node[], { whole, reused }: Drawn): Topo
   const stores = allStores(nodes, kept)
   const globals = allGlobals(nodes, stores)
   checkTopics(nodes, unmoved)
+  checkKeySerdes(nodes)
   const ordered = new Set(
     nodes.filter(
       node =>

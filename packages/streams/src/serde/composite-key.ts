@@ -38,5 +38,11 @@ export function compositeKey<T extends Record<string, unknown>>(fields: { readon
     if (at !== view.length) throw new RangeError('composite key: more bytes than fields')
     return out as T
   }
-  return Object.freeze({ encode, decode, passId: `composite(${names.map(name => `${name}:${fields[name].passId ?? '?'}`).join()})` })
+  const notForKeys = names.map(name => fields[name].notForKeys).find(reason => reason !== undefined)
+  return Object.freeze({
+    encode,
+    decode,
+    ...(notForKeys !== undefined && { notForKeys }),
+    passId: `composite(${names.map(name => `${name}:${fields[name].passId ?? '?'}`).join()})`,
+  })
 }
