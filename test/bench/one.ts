@@ -1,3 +1,4 @@
+import { avroFlat, avroNested } from './avro.ts'
 import { diskState, keyedCount, onDisk } from './disk-state.ts'
 import { operatorChain } from './operator-chain.ts'
 import { slidingCount } from './sliding-count.ts'
@@ -24,6 +25,8 @@ const benchmarks: Record<string, () => Promise<{ value: number; unit: string }>>
   'keyed-count-on-disk': () => onDisk(keyedCount),
   'windowed-count-on-disk': () => onDisk(windowedCount),
   'disk-state': diskState,
+  'avro-flat': avroFlat,
+  'avro-nested': avroNested,
 }
 
 const chosen = benchmarks[process.argv[2] ?? '']

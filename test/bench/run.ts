@@ -26,6 +26,8 @@ const names = [
   'keyed-count-on-disk',
   'windowed-count-on-disk',
   'disk-state',
+  'avro-flat',
+  'avro-nested',
 ] as const
 const { values, positionals } = parseArgs({
   allowPositionals: true,

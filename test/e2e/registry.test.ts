@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { SchemaRegistry as Client, SchemaType } from '@kafkajs/confluent-schema-registry'
 import { type AvroSchema, avro, avroKey, type SchemaRegistryOptions, schemaRegistry } from '@riacho/serdes'
 import { NotReady } from '@riacho/streams/engine'
@@ -240,3 +243,13 @@ describe('keys', () => {
     expect(avro(subject, { registry }).notForKeys).toContain('avroKey')
   })
 })
+
+it('riacho avro types makes the types of a subject, with the schema as it was registered', async () => {
+  await register(pulse(field('at', { type: 'long', logicalType: 'timestamp-millis' })))
+  const main = fileURLToPath(new URL('../../packages/riacho/src/main.ts', import.meta.url))
+  const { stdout } = await promisify(execFile)(process.execPath, [main, 'avro', 'types', '--registry', server.url, '--subject', subject])
+  expect(stdout).toContain(
+    `export interface Pulse${count} {\n  readonly tenant: string\n  readonly amount: string\n  readonly at: number\n}`,
+  )
+  expect(stdout).toContain('"logicalType": "timestamp-millis"')
+}, 60_000)

@@ -185,5 +185,7 @@ class RegistryCodec {
     prefix.writeInt32BE(id, 1)
     this.#id = id
     this.#writer = new Writer(type, prefix)
+    // What it writes itself it can read without asking.
+    if (this.#type !== undefined) this.#readers.set(id, new Reader(this.#type, undefined, this.#limits))
   }
 }

@@ -3,6 +3,9 @@ import type { Resolver, Type } from 'avsc'
 import { failure } from './errors.ts'
 import { type AvroLimits, type Guard, guardOf } from './guard.ts'
 
+/** All that a type says, logical types too: equal wire forms may stand for other values. */
+const textOf = (type: Type): string => JSON.stringify(type.schema({ exportAttrs: true }))
+
 /** Turns the bytes that one writer's schema made into values, of the reader's schema if there is another. */
 export class Reader {
   readonly #type: Type
@@ -13,7 +16,8 @@ export class Reader {
   constructor(writer: Type, reader: Type | undefined, limits: AvroLimits) {
     this.#guard = guardOf(writer, limits)
     this.#type = reader ?? writer
-    if (reader === undefined || reader === writer) return
+    // Reading a schema as itself needs no resolver, which costs time.
+    if (reader === undefined || textOf(reader) === textOf(writer)) return
     try {
       this.#resolver = reader.createResolver(writer)
     } catch (thrown) {
