@@ -5,6 +5,7 @@ import { SchemaRegistry as Client, SchemaType } from '@kafkajs/confluent-schema-
 import { type AvroSchema, avro, avroKey, type SchemaRegistryOptions, schemaRegistry } from '@riacho/serdes'
 import { NotReady } from '@riacho/streams/engine'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { searchesMax } from '../../packages/serdes/src/registry.ts'
 import { type HttpProxy, startHttpProxy } from '../servers/http-proxy.ts'
 import { type RegistryServer, startRegistry } from '../servers/registry.ts'
 
@@ -48,7 +49,7 @@ async function register(schema: AvroSchema, to = subject): Promise<number> {
   return told.id
 }
 const registryOf = (options: Partial<SchemaRegistryOptions> = {}) =>
-  schemaRegistry({ url: proxy.url, timeoutMs: 500, backoffMs: { min: 20, max: 100 }, ...options })
+  schemaRegistry({ url: proxy.url, timeoutMs: 2000, backoffMs: { min: 20, max: 100 }, ...options })
 
 /** Decodes as an engine does: what is not ready is decoded again when it may be. Says how often it waited. */
 async function decoded<T>(serde: { decode(bytes: Uint8Array): T }, bytes: Uint8Array): Promise<{ value: T; waits: number }> {
@@ -204,6 +205,18 @@ describe('ids that nobody has', () => {
     const asked = proxy.asked.length
     for (let i = 0; i < 100; i++) expect(() => serde.decode(framed(2_000_000_000, 2))).toThrow('RIACHO_SCHEMA_ID')
     expect(proxy.asked.length).toBe(asked)
+  })
+
+  it('are searched for and refused a bounded number at a time, and schemas are kept a bounded number', async () => {
+    const registry = registryOf({ unknownIdMs: 0, schemasMax: 1 })
+    const serde = avro<unknown>(subject, { registry })
+    for (let id = 1_000_000_000; id < 1_000_000_005 + searchesMax; id++)
+      await expect(decoded(serde, framed(id, 2))).rejects.toMatchObject({ code: 'RIACHO_SCHEMA_ID' })
+    expect(registry.searches).toBe(searchesMax)
+    const [first, second] = [await register(pulse()), await register(pulse(field('unit', 'string', { default: '' })))]
+    await registry.typeOf(first)
+    await registry.typeOf(second)
+    expect([registry.known(first), registry.known(second)]).toEqual([undefined, expect.anything()])
   })
 
   it('bytes without an id are bad at once', () => {

@@ -1,6 +1,6 @@
 import { json, text } from '@riacho/streams'
 import { expect, it } from 'vitest'
-import { type ConnectSchema, connectJson } from './connect-json.ts'
+import { type ConnectSchema, connectJson, decimalBytesMax, depthMax } from './connect-json.ts'
 import { debezium } from './debezium.ts'
 
 const bytes = (document: unknown) => Buffer.from(JSON.stringify(document))
@@ -64,6 +64,20 @@ it.each([
   ['a field that would be a prototype', { schema: { type: 'struct', fields: [{ field: '__proto__', type: 'string' }] }, payload: {} }],
 ])('refuses %s', (_what, document) => {
   expect(() => connectJson().decode(bytes(document))).toThrow('RIACHO_CONNECT_JSON')
+})
+
+it('bounds levels and digits', () => {
+  const nested = (levels: number) => {
+    let [schema, payload]: [unknown, unknown] = [{ type: 'string' }, 'a']
+    for (let i = 1; i < levels; i++) [schema, payload] = [{ type: 'array', items: schema }, [payload]]
+    return () => read(schema, payload)
+  }
+  nested(depthMax)()
+  expect(nested(depthMax + 1)).toThrow('more than 64 levels')
+  const decimal = (bytes: number) => () =>
+    read({ type: 'bytes', name: `${data}.Decimal`, parameters: { scale: '2' } }, Buffer.alloc(bytes, 1).toString('base64'))
+  decimal(decimalBytesMax)()
+  expect(decimal(decimalBytesMax + 1)).toThrow('is not a decimal')
 })
 
 it('writes only what its schema takes', () => {

@@ -38,7 +38,7 @@ export interface ConnectJsonOptions {
 
 const documents = json<unknown>()
 /** Structs and arrays within each other. */
-const depthMax = 64
+export const depthMax = 64
 
 /**
  * What Kafka Connect's `JsonConverter` writes with `schemas.enable=true`: `{ schema, payload }`. The value is the payload, with what its schema says: `Decimal` is text
@@ -129,7 +129,7 @@ function map(schema: ConnectSchema, value: unknown, way: 'read' | 'write', level
 
 const decimal = 'org.apache.kafka.connect.data.Decimal'
 /** Most bytes of a decimal: how long turning it into text takes grows with their square. */
-const decimalBytesMax = 1024
+export const decimalBytesMax = 1024
 
 function bytesRead(schema: ConnectSchema, value: unknown): unknown {
   if (schema.name === decimal && typeof value === 'number') return String(value)

@@ -1,7 +1,7 @@
 import avsc from 'avsc'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { type AvroLimits, defaultLimits, guardOf } from './guard.ts'
+import { type AvroLimits, defaultLimits, emptyItemsMax, guardOf, nodesMax } from './guard.ts'
 import { type AvroSchema, compile } from './schema.ts'
 
 const guard = (schema: AvroSchema, limits: Partial<AvroLimits> = {}) => {
@@ -80,6 +80,7 @@ it('bounds how deep a record holds itself, and how much a message may hold', () 
   const nested = (depth: number) => Buffer.alloc(depth + 1, Buffer.concat([Buffer.alloc(depth, 2), Buffer.of(0)]))
   guard(list)(nested(64))
   expect(() => guard(list)(nested(65))).toThrow('more than 64 times')
+  expect(() => guard(list, { depthMax: 2 })(nested(3))).toThrow('more than 2 times')
   expect(() => guard(list)(nested(100_000))).toThrow('more than 64 times')
   // It holds itself without an end.
   expect(() => guard(record('Endless', ['own', 'Endless']))([])).toThrow('RIACHO_AVRO_BYTES')
@@ -89,10 +90,16 @@ it('bounds how deep a record holds itself, and how much a message may hold', () 
   expect(() => guard('bytes', { bytesMax: 10 })([22, ...Buffer.alloc(11)])).toThrow('bytesMax (10)')
 })
 
+it('bounds how many items that take no byte a message may declare', () => {
+  const nulls = (count: number) => [...long.toBuffer(count), 0]
+  guard(arrayOf('null'))(nulls(emptyItemsMax))
+  expect(() => guard(arrayOf('null'))(nulls(emptyItemsMax + 1))).toThrow('items are declared')
+})
+
 it('refuses a schema of which one value is endless though it takes no byte', () => {
   let schema = record('R0', ['a', 'null'], ['b', 'null'])
-  for (let i = 1; i < 25; i++) schema = record(`R${i}`, ['a', schema], ['b', `R${i - 1}`])
-  expect(() => guard(schema)).toThrow('RIACHO_AVRO_SCHEMA')
+  for (let i = 1; i < 19; i++) schema = record(`R${i}`, ['a', schema], ['b', `R${i - 1}`])
+  expect(() => guard(schema)).toThrow(`more than ${nodesMax} values`)
 })
 
 it('says the same of a value, whatever bytes follow it in the frame', () => {

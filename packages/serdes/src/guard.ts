@@ -21,9 +21,9 @@ export type Guard = (frame: Buffer, start: number, end: number) => void
 type Walk = () => void
 
 /** Items that take no bytes: nothing but a limit bounds how many a message may declare. */
-const emptyItemsMax = 10_000
+export const emptyItemsMax = 10_000
 /** Values of which one value without arrays and maps may be made: records of records grow without a byte. */
-const nodesMax = 100_000
+export const nodesMax = 100_000
 
 // One walk at a time: decoding is synchronous. Numbers here instead of a cursor object, because every byte of every message passes.
 let frame: Uint8Array = Buffer.alloc(0)

@@ -1,10 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { avroBinary } from './avro-binary.ts'
+import { precisionMax } from './logical-types.ts'
 import { type AvroSchema, compile } from './schema.ts'
 
 const decimal = (precision: number, scale: number, rest: object = { type: 'bytes' }) =>
   avroBinary<string>({ logicalType: 'decimal', precision, scale, ...rest } as unknown as AvroSchema)
+const decimalOf = (precision: number) => ({ type: 'bytes', logicalType: 'decimal', precision }) as unknown as AvroSchema
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 
 describe('decimal', () => {
@@ -38,6 +40,11 @@ describe('decimal', () => {
 
   it.each(['1.234', '12345678.00', 'x', '', '1e3', '1.', '.5', ' 1'])('refuses to round or guess %j', text => {
     expect(() => decimal(9, 2).encode(text)).toThrow('RIACHO_AVRO_VALUE')
+  })
+
+  it('with more digits than precisionMax is what lies below it, as the specification has it of one that is wrong', () => {
+    const [most, more] = [precisionMax, precisionMax + 1].map(precision => compile(decimalOf(precision)).typeName)
+    expect([most, more]).toEqual(['logical:decimal', 'bytes'])
   })
 
   it('refuses a number, and bytes of more digits than it has', () => {

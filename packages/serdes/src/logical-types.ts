@@ -22,7 +22,7 @@ class DateText extends avsc.types.LogicalType {
 }
 
 /** Most digits of a decimal: how long turning it into text takes grows with their square. */
-const precisionMax = 1000
+export const precisionMax = 1000
 
 interface DecimalSchema {
   readonly precision: number

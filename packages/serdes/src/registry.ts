@@ -39,8 +39,10 @@ interface Search {
   until: number
 }
 
+/** Least time for which a refusal is remembered: who was told to look again must find it. */
+const refusedMsMin = 10_000
 /** Ids that may be searched for or refused at the same time: a message may hold any number. */
-const searchesMax = 1000
+export const searchesMax = 100
 
 /** A schema registry with Confluent's interface: schemas by their ids, kept in memory, so that what is known goes on while it is down. */
 export class SchemaRegistry {
@@ -103,6 +105,11 @@ export class SchemaRegistry {
     return undefined
   }
 
+  /** Ids that are searched for or refused now. */
+  get searches(): number {
+    return this.#searches.size
+  }
+
   /** Asks for an id once, or joins who asks. Resolves, always, when it is worth to look again: the schema is there, is refused, or a failed try has paused. */
   search(id: number): Promise<void> {
     let search = this.#searches.get(id)
@@ -125,7 +132,7 @@ export class SchemaRegistry {
       this.#searches.delete(id)
     } catch (thrown) {
       search.refusal = this.#refusal(id, thrown, search)
-      search.until = clock.now() + this.#unknownIdMs
+      search.until = clock.now() + Math.max(this.#unknownIdMs, refusedMsMin)
       if (search.refusal === undefined) await clock.sleep(pauseAfter(++search.failures, backoffMs), signal)
     }
   }
