@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -21,7 +21,9 @@ export interface ServerCommand {
   /** Where its file `log` is. */
   readonly directory: string
   /** The server is ready when its log holds this text. */
-  readonly readyText: string
+  readonly readyText?: string
+  /** The server is ready when it takes connections at this port of 127.0.0.1. */
+  readonly readyPort?: number
   /** Milliseconds until it must be ready. */
   readonly readyWithin: number
 }
@@ -52,12 +54,24 @@ async function ready(child: ChildProcess, file: string, options: ServerCommand):
   })
   for (const deadline = Date.now() + options.readyWithin; ; await sleep(50)) {
     const log = await readFile(file, 'utf8')
-    if (log.includes(options.readyText)) return
+    if (options.readyText !== undefined && log.includes(options.readyText)) return
+    if (options.readyPort !== undefined && failure === undefined && (await answers(options.readyPort))) return
     const reason = failure?.message ?? (child.exitCode === null ? undefined : `it ended with status ${child.exitCode}`)
     if (reason !== undefined) throw new Error(`${options.command} did not start: ${reason}\n${lastLines(log)}`)
     if (Date.now() > deadline) throw new Error(`${options.command} was not ready after ${options.readyWithin} ms\n${lastLines(log)}`)
   }
 }
+
+const answers = (port: number): Promise<boolean> =>
+  new Promise(resolve => {
+    const socket = connect(port, '127.0.0.1')
+    const settle = (open: boolean) => {
+      socket.destroy()
+      resolve(open)
+    }
+    socket.once('connect', () => settle(true))
+    socket.once('error', () => settle(false))
+  })
 
 async function end(child: ChildProcess, gone: Promise<void>, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   child.kill(signal)
