@@ -9,7 +9,7 @@ export const operatorsTested: Rule = files => {
     .map(path => `${path}: has no test beside it`)
 }
 
-const connectorFile = /^(package\.json|README\.md|src\/(index|options|client|errors|sink|source)(\.test)?\.ts)$/
+const connectorFile = /^(package\.json|README\.md|src\/(index|options|client|errors|sink|source|lookup)(\.test)?\.ts)$/
 
 /** A connector's folder has the stated files and no others, and its tests call the suites of what it is. */
 export const connectorShape: Rule = files => {

@@ -1,11 +1,12 @@
 /// <reference path="./node-buffer.d.ts" />
 
+export type { BreakerOptions } from './async/breaker.ts'
 export type { Retry } from './async/retry.ts'
 export type { AsyncOptions } from './async/stage.ts'
 export type { OffsetReset, OnError } from './contract/node.ts'
 export type { Change, Delta, Headers, StreamRecord, Windowed } from './contract/record.ts'
 export type { Serde, Serdes } from './contract/serde.ts'
-export { type Sink, SinkError } from './contract/sink.ts'
+export { type FailureKind, type Places, type Sink, SinkError } from './contract/sink.ts'
 export type { Source, SourceReader, SourceRecord } from './contract/source.ts'
 export type {
   KeyValueStore,

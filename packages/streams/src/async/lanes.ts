@@ -49,9 +49,11 @@ export class Lanes<E extends LaneEntry> {
     return batch.sort((a, b) => a.n - b.n)
   }
 
-  /** The work on these entries has ended: what waited for their lanes is ready. */
-  release(batch: readonly E[]): void {
+  /** The work on these entries has ended: what waited for their lanes is ready. Lanes of the entries in `still` stay at work. */
+  release(batch: readonly E[], still: readonly E[] = []): void {
+    const busy = still.length === 0 ? undefined : new Set(still.map(entry => entry.lane))
     for (const { lane: name } of batch) {
+      if (busy?.has(name)) continue
       const lane = name === null ? undefined : this.#lanes.get(name)
       if (lane === undefined || !lane.busy) continue
       lane.busy = false

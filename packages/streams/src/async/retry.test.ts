@@ -1,49 +1,30 @@
 import { describe, expect, it } from 'vitest'
-import { SinkError } from '../contract/sink.ts'
-import { type Attempt, attempt, longestRetry } from './retry.ts'
+import { longestRetry, pauseAfter, type Retry } from './retry.ts'
 
-const slept: number[] = []
-const tried = (answers: (() => string)[], retry = { retriesMax: 5, backoff: { min: 100, max: 1000 } }): Attempt<string> => {
-  slept.length = 0
-  let call = 0
-  return {
-    retry,
-    timeout: 60_000,
-    signal: new AbortController().signal,
-    now: () => 7,
-    // The try's own limit never comes; pauses between tries are over at once.
-    sleep: duration => {
-      if (duration === 60_000) return new Promise(() => {})
-      slept.push(duration)
-      return Promise.resolve()
-    },
-    run: async () => answers[Math.min(call++, answers.length - 1)]!(),
-  }
-}
-const fail = (error: Error) => () => {
-  throw error
-}
+const retry: Retry = { retriesMax: 5, backoff: { min: 100, max: 1000 } }
 
-describe('attempt', () => {
-  it('tries retriesMax + 1 times, pausing longer each time within the backoff', async () => {
-    const outcome = await attempt(tried([fail(new Error('down'))]))
-    expect(outcome).toMatchObject({ kind: 'failed', attempts: 6, firstFailure: 7 })
-    expect(slept).toHaveLength(5)
-    for (const [i, pause] of slept.entries()) {
-      expect(pause).toBeGreaterThanOrEqual(100)
-      expect(pause).toBeLessThanOrEqual(Math.min(1000, 100 * 2 ** i))
+describe('pauseAfter', () => {
+  it('grows within the backoff, and there are retriesMax of them', () => {
+    for (let attempts = 1; attempts <= 5; attempts++) {
+      const pauses = Array.from({ length: 100 }, () => pauseAfter(retry, attempts, 0)!)
+      const most = Math.min(1000, 100 * 2 ** (attempts - 1))
+      expect(pauses.every(pause => pause >= 100 && pause <= most)).toBe(true)
+      if (attempts > 1) expect(new Set(pauses).size).toBeGreaterThan(50)
     }
+    expect(pauseAfter(retry, 6, 0)).toBeUndefined()
+    expect(pauseAfter(undefined, 1, 0)).toBeUndefined()
   })
 
-  it('stops trying when it works, and when trying cannot help', async () => {
-    expect(await attempt(tried([fail(new Error('down')), () => 'up']))).toEqual({ kind: 'done', result: 'up' })
-    expect(await attempt(tried([fail(new SinkError('permanent', 'no such table'))]))).toMatchObject({ kind: 'failed', attempts: 1 })
+  it('ends at the deadline, which counts what the tries took', () => {
+    const short = { retriesMax: 1000, backoff: { min: 100, max: 100 }, deadline: 450 }
+    expect([pauseAfter(short, 1, 350), pauseAfter(short, 1, 351)]).toEqual([100, undefined])
   })
 })
 
 describe('longestRetry', () => {
-  it('sums the pauses', () => {
+  it('sums the pauses, up to the deadline', () => {
     expect(longestRetry(undefined)).toBe(0)
-    expect(longestRetry({ retriesMax: 5, backoff: { min: 100, max: 1000 } })).toBe(100 + 200 + 400 + 800 + 1000)
+    expect(longestRetry(retry)).toBe(100 + 200 + 400 + 800 + 1000)
+    expect(longestRetry({ ...retry, deadline: 2000 })).toBe(2000)
   })
 })

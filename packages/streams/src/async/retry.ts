@@ -1,47 +1,39 @@
-import { SinkError } from '../contract/sink.ts'
+import type { StreamRecord } from '../contract/record.ts'
 import { RiachoError } from '../errors.ts'
+import { retryCount } from '../wire/dead-letter.ts'
 
-/** How often to try again: `retriesMax: 5` is six tries in all. Waits grow from `min` to `max` milliseconds, with jitter. Default: 100 to 10,000. */
+/**
+ * How often to try again: `retriesMax: 5` is six tries in all. Waits grow from `min` to `max` milliseconds, with jitter. Default: 100 to 10,000. `deadline`: no try begins when
+ * the tries and the waits between them have taken so many milliseconds. From its second try on a record has the header `RetryCount`.
+ */
 export interface Retry {
   readonly retriesMax: number
   readonly backoff?: { readonly min: number; readonly max: number }
+  readonly deadline?: number
 }
 
 const defaultBackoff = { min: 100, max: 10_000 }
 
-/** What the tries need of their stage. */
-export interface Attempt<T> {
-  readonly retry: Retry
-  /** Most milliseconds of one try. */
+/** The record as its next try is shown it. */
+export function counted<R extends StreamRecord<unknown, unknown>>(record: R, retries: number): R {
+  const others = record.headers.filter(([name]) => name !== retryCount)
+  return { ...record, headers: [...others, [retryCount, Buffer.from(String(retries))]] }
+}
+
+/** What one try needs of its stage. */
+export interface Try<T> {
+  /** Most milliseconds. */
   readonly timeout: number
   readonly signal: AbortSignal
-  /** Epoch milliseconds. */
-  now(): number
   sleep(duration: number, signal: AbortSignal): Promise<void>
   run(signal: AbortSignal): Promise<T>
 }
 
-/** How tries ended: with a result, given up after so many, or aborted from outside. */
-export type Outcome<T> =
-  | { readonly kind: 'done'; readonly result: T }
-  | { readonly kind: 'failed'; readonly error: unknown; readonly attempts: number; readonly firstFailure: number }
-  | { readonly kind: 'aborted' }
-
-/** Tries until it works, until trying again cannot help, or until the retries are used up. */
-export async function attempt<T>(a: Attempt<T>): Promise<Outcome<T>> {
-  let firstFailure = -1
-  for (let attempts = 1; ; attempts++) {
-    try {
-      return { kind: 'done', result: await limited(a) }
-    } catch (error) {
-      if (a.signal.aborted) return { kind: 'aborted' }
-      if (firstFailure < 0) firstFailure = a.now()
-      const hopeless = error instanceof SinkError && error.kind !== 'transient'
-      if (hopeless || attempts > a.retry.retriesMax) return { kind: 'failed', error, attempts, firstFailure }
-      await a.sleep(pause(a.retry, attempts), a.signal)
-      if (a.signal.aborted) return { kind: 'aborted' }
-    }
-  }
+/** Milliseconds to wait after so many tries that have taken `spent`, or undefined when there is none left. */
+export function pauseAfter(retry: Retry | undefined, attempts: number, spent: number): number | undefined {
+  if (retry === undefined || attempts > retry.retriesMax) return undefined
+  const wait = pause(retry, attempts)
+  return spent + wait > (retry.deadline ?? Number.POSITIVE_INFINITY) ? undefined : wait
 }
 
 /** Most milliseconds that the pauses between the tries take in all. */
@@ -50,7 +42,7 @@ export function longestRetry(retry: Retry | undefined): number {
   const { min, max } = retry.backoff ?? defaultBackoff
   let sum = 0
   for (let i = 0; i < retry.retriesMax && sum < Number.MAX_SAFE_INTEGER / 2; i++) sum += Math.min(max, min * 2 ** i)
-  return sum
+  return Math.min(sum, retry.deadline ?? sum)
 }
 
 /** Exponential with full jitter above the least wait, so that many tasks do not come back together. */
@@ -60,7 +52,7 @@ function pause({ backoff = defaultBackoff }: Retry, attempts: number): number {
 }
 
 /** One try: its signal is aborted when time is up or the stage gives up, and its late result is nobody's. */
-async function limited<T>(a: Attempt<T>): Promise<T> {
+export async function tryOnce<T>(a: Try<T>): Promise<T> {
   const own = new AbortController()
   const signal = AbortSignal.any([a.signal, own.signal])
   const timer = new AbortController()
@@ -87,7 +79,7 @@ async function limited<T>(a: Attempt<T>): Promise<T> {
 const settleMs = 1000
 
 /** Waits until work has ended, one way or the other, or has had its time. */
-async function settled<T>(a: Attempt<T>, work: Promise<T>): Promise<void> {
+async function settled<T>(a: Try<T>, work: Promise<T>): Promise<void> {
   const over = new AbortController()
   await Promise.race([work.then(undefined, () => {}), a.sleep(settleMs, over.signal)])
   over.abort()

@@ -1,12 +1,15 @@
 import type { Asked, AsyncFacts, Node, OnError } from '../contract/node.ts'
 import type { StreamRecord } from '../contract/record.ts'
-import { SinkError } from '../contract/sink.ts'
+import type { Places } from '../contract/sink.ts'
 import type { Emit, Held, Origin, Position, Task } from '../contract/task.ts'
 import { RiachoError, reasonOf } from '../errors.ts'
 import { deadLettersOf } from '../plan/failure.ts'
 import { checkPartitioned } from '../plan/node.ts'
-import { type LaneEntry, Lanes } from './lanes.ts'
-import { attempt, longestRetry, type Outcome, type Retry } from './retry.ts'
+import type { BreakerOptions, Ended } from './breaker.ts'
+import { type Entry, endedBy, Flight, isHelpful, ownError } from './flight.ts'
+import { Gate } from './gate.ts'
+import { Lanes } from './lanes.ts'
+import { counted, longestRetry, type Retry, tryOnce } from './retry.ts'
 
 /** Options of an asynchronous stage. Times are milliseconds. */
 export interface AsyncOptions {
@@ -24,6 +27,12 @@ export interface AsyncOptions {
   readonly heldMax?: number
   /** Most time of one try. Default 30,000. */
   readonly timeout?: number
+  /**
+   * When to leave the system alone. While it is left alone its tasks read nothing, and no record uses up a try. Default: with `retry` on, else off; `false` is off.
+   */
+  readonly breaker?: BreakerOptions | false
+  /** Batches at work at once in this process, over all tasks (a bulkhead). Default: no bound but `inFlightMax` of each task. */
+  readonly inFlightTotalMax?: number
 }
 
 /** Options whose batch is decided. */
@@ -32,18 +41,11 @@ type BatchedOptions = AsyncOptions & Required<Pick<AsyncOptions, 'batch'>>
 /** The work of a stage: results in the order of the batch. */
 export interface Work<A, B> {
   open?(): Promise<void>
-  run(batch: readonly A[], signal: AbortSignal): Promise<readonly B[]>
+  /** `tried` are the records of the batch as this try is shown them: with the count of their retries. */
+  run(batch: readonly A[], signal: AbortSignal, tried: readonly A[], places: Places): Promise<readonly B[]>
   /** What a record hands on that was written although others of its batch could not be. */
   written?(record: A): B
   close?(): Promise<void>
-}
-
-interface Entry<A, B> extends LaneEntry {
-  readonly record: A
-  /** With the original record when a dead letter may need it. */
-  readonly at: Position | Origin | null
-  state: 'open' | 'done' | 'gone'
-  result: B | undefined
 }
 
 /** Facts of an asynchronous node. Throws `RIACHO_NOT_PARTITIONED` for an order by key that cannot be, `RIACHO_OPTION` for limits that make no sense. */
@@ -59,6 +61,12 @@ export function stageFacts(
     inFlightMax: options.inFlightMax ?? 1,
     recordsMax: options.batch?.recordsMax ?? 1,
     timeout: options.timeout ?? 1,
+    inFlightTotalMax: options.inFlightTotalMax ?? 1,
+    ...(options.breaker && {
+      'breaker.failures': options.breaker.failures ?? 1,
+      'breaker.pause.min': options.breaker.pause?.min ?? 1,
+      'breaker.pause.max': options.breaker.pause?.max ?? 1,
+    }),
   }
   for (const [name, limit] of Object.entries(limits)) {
     if (!(Number.isSafeInteger(limit) && limit > 0))
@@ -73,6 +81,11 @@ export function stageFacts(
   }
 }
 
+/** The gate of an operator, which its tasks share. */
+export function gateOf({ breaker, retry, inFlightTotalMax }: AsyncOptions): Gate {
+  return new Gate(breaker ?? (retry === undefined ? false : {}), inFlightTotalMax)
+}
+
 /** Opens an asynchronous stage: bounded, batched, retried, in order. */
 export function stage<A extends StreamRecord<unknown, unknown>, B>(
   task: Task,
@@ -81,8 +94,9 @@ export function stage<A extends StreamRecord<unknown, unknown>, B>(
   asked: Asked,
   options: BatchedOptions,
   work: Work<A, B>,
+  gate: Gate = gateOf(options),
 ): Emit<A> {
-  const made = new Stage(task, out, label, asked, options, work)
+  const made = new Stage(task, out, label, asked, options, work, gate)
   task.hold(made)
   return record => made.take(record)
 }
@@ -96,13 +110,18 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
   readonly #inOrder: boolean
   readonly #options: BatchedOptions
   readonly #work: Work<A, B>
+  readonly #gate: Gate
   readonly #inFlightMax: number
   readonly #heldMax: number
   /** All entries in input order; only kept when results leave in that order. */
   #line: Entry<A, B>[] = []
   readonly #lanes = new Lanes<Entry<A, B>>()
   #taken = 0
+  #last: Position | null = null
+  #nth = 0
   #flying = 0
+  /** Work that has paused and waits for a place: before all that has not begun. */
+  #parked: (() => void)[] = []
   readonly #working = new Set<Promise<void>>()
   /** A record has stopped the task: no more work begins, so that none of its key passes it. */
   #stopped = false
@@ -114,7 +133,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
   #unopened = false
   #waiters: (() => void)[] = []
 
-  constructor(task: Task, out: Emit<B>, label: string, asked: Asked, options: BatchedOptions, work: Work<A, B>) {
+  constructor(task: Task, out: Emit<B>, label: string, asked: Asked, options: BatchedOptions, work: Work<A, B>, gate: Gate) {
     this.#task = task
     this.#out = out
     this.#label = label
@@ -122,20 +141,28 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
     this.#inOrder = asked.order === 'partition'
     this.#options = options
     this.#work = work
+    this.#gate = gate
     this.#inFlightMax = options.inFlightMax ?? (options.batch.recordsMax === 1 ? 64 : 4)
     this.#heldMax = options.heldMax ?? 10_000
   }
 
   get full(): boolean {
-    return this.size >= this.#heldMax
+    if (this.size >= this.#heldMax) return true
+    // Of a system that is left alone no more is read than what tries whether it is back.
+    return !this.#gate.isClosed && (this.size >= this.#options.batch.recordsMax || this.#gate.isBroken(this.#task.now()))
   }
 
   take(record: A): void {
+    const position = this.#task.position()
+    this.#nth = position !== null && isSame(position, this.#last) ? this.#nth + 1 : 0
+    this.#last = position
     const entry: Entry<A, B> = {
       n: this.#taken++,
       record,
       lane: laneOf(record.key),
-      at: this.#asked.origins ? (this.#asked.origin?.(record) ?? this.#task.origin()) : this.#task.position(),
+      at: this.#asked.origins ? (this.#asked.origin?.(record) ?? this.#task.origin()) : position,
+      from: position,
+      nth: this.#nth,
       state: 'open',
       result: undefined,
     }
@@ -163,6 +190,9 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
     this.#lanes.clear()
     this.#flying = 0
     this.size = 0
+    const parked = this.#parked
+    this.#parked = []
+    for (const resolve of parked) resolve()
     this.#moved()
   }
 
@@ -182,7 +212,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
         this.#wake(wait)
         return
       }
-      const work = this.#fly(this.#lanes.next(recordsMax)).finally(() => this.#working.delete(work))
+      const work = this.#fly(new Flight(this.#lanes.next(recordsMax))).finally(() => this.#working.delete(work))
       this.#working.add(work)
     }
   }
@@ -198,55 +228,107 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
     })
   }
 
-  async #fly(batch: readonly Entry<A, B>[]): Promise<void> {
+  /** Tries until all records of a flight are written or given up. Between tries it has no place among those at work, and holds up the lanes of its records only. */
+  async #fly(flight: Flight<A, B>): Promise<void> {
     const { signal } = this.#abort
     this.#flying++
-    const outcome = await this.#tried(batch, signal)
-    if (signal.aborted || outcome.kind === 'aborted') return
-    if (outcome.kind === 'done') this.#done(batch, outcome.result)
-    else if (outcome.error instanceof SinkError && outcome.error.indexes !== undefined && this.#work.written !== undefined) {
-      const poison = new Set(outcome.error.indexes)
-      for (const [i, entry] of batch.entries()) {
-        if (poison.has(i)) this.#gone(entry, outcome)
-        else this.#done([entry], [this.#work.written(entry.record)])
-      }
-    } else if (batch.length > 1 && outcome.error instanceof SinkError && outcome.error.kind === 'poison') {
-      for (const entry of batch) {
-        const single = await this.#tried([entry], signal)
-        if (signal.aborted || single.kind === 'aborted') return
-        if (single.kind === 'done') this.#done([entry], single.result)
-        else this.#gone(entry, single)
-        if (this.#stopped) break
-      }
-    } else for (const entry of batch) this.#gone(entry, outcome)
-    if (signal.aborted) return
+    for (;;) {
+      const began = this.#task.now()
+      if (!this.#gate.tryEnter(flight, began) && !(await this.#gate.enter(flight, this.#task, signal))) return
+      const failure = await this.#try(flight, signal)
+      if (signal.aborted) return
+      const before = flight.entries
+      const wait = failure === undefined ? undefined : this.#sort(flight, failure.error, this.#task.now() - began)
+      this.#leave(before, wait === undefined ? flight.rest : [...flight.entries, ...flight.rest])
+      if (wait === undefined || this.#stopped) return
+      if (wait > 0) await this.#task.sleep(wait, signal)
+      if (signal.aborted || !(await this.#place(signal))) return
+      if (flight.apart) return this.#flyApart(flight.entries, signal)
+    }
+  }
+
+  /** Each record alone, in order, because one of them spoils what they are written with. */
+  async #flyApart(entries: readonly Entry<A, B>[], signal: AbortSignal): Promise<void> {
+    for (const [i, entry] of entries.entries()) {
+      if (i > 0 && !(await this.#place(signal))) return
+      // The place that it has is what `#fly` takes.
+      this.#flying--
+      await this.#fly(new Flight([entry], entries.slice(i + 1)))
+      if (signal.aborted || this.#stopped) return
+    }
+  }
+
+  /** Waits for a place among those at work. False: aborted meanwhile. */
+  async #place(signal: AbortSignal): Promise<boolean> {
+    if (this.#flying < this.#inFlightMax) this.#flying++
+    else await new Promise<void>(resolve => this.#parked.push(resolve))
+    return !signal.aborted
+  }
+
+  /** The work of a flight pauses, or is over: its place is free, and the lanes of its entries but for those in `still`. */
+  #leave(batch: readonly Entry<A, B>[], still: readonly Entry<A, B>[]): void {
     this.#flying--
-    this.#lanes.release(batch)
+    this.#lanes.release(batch, still)
+    if (this.#parked.length > 0) {
+      this.#flying++
+      this.#parked.shift()!()
+    }
     this.#start(false)
     this.#moved()
   }
 
-  #tried(batch: readonly Entry<A, B>[], signal: AbortSignal): Promise<Outcome<readonly B[]>> {
-    const records = batch.map(entry => entry.record)
-    return attempt({
-      retry: this.#options.retry ?? { retriesMax: 0 },
-      timeout: this.#options.timeout ?? 30_000,
-      signal,
-      now: () => this.#task.now(),
-      sleep: (duration, stop) => this.#task.sleep(duration, stop),
-      run: async stop => {
-        this.#opened ??= this.#work.open?.() ?? Promise.resolve()
-        try {
-          await this.#opened
-          this.#unopened = false
-        } catch (error) {
-          this.#opened = undefined
-          this.#unopened = true
-          throw error
-        }
-        return this.#work.run(records, stop)
-      },
-    })
+  /** One try, told to the gate. What was written goes on. */
+  async #try(flight: Flight<A, B>, signal: AbortSignal): Promise<{ readonly error: unknown } | undefined> {
+    const records = flight.entries.map(entry => entry.record)
+    const tried = flight.attempts === 0 ? records : records.map(record => counted(record, flight.attempts))
+    let ended: Ended = 'left'
+    try {
+      const results = await tryOnce({
+        timeout: this.#options.timeout ?? 30_000,
+        signal,
+        sleep: (duration, stop) => this.#task.sleep(duration, stop),
+        run: async stop => {
+          await this.#open()
+          return this.#work.run(records, stop, tried, flight)
+        },
+      })
+      ended = 'worked'
+      if (!signal.aborted) this.#done(flight.entries, results)
+      return undefined
+    } catch (error) {
+      if (!signal.aborted) ended = endedBy(error, records.length)
+      return { error }
+    } finally {
+      this.#gate.leave(flight, ended, this.#task.now())
+    }
+  }
+
+  async #open(): Promise<void> {
+    this.#opened ??= this.#work.open?.() ?? Promise.resolve()
+    try {
+      await this.#opened
+      this.#unopened = false
+    } catch (error) {
+      this.#opened = undefined
+      this.#unopened = true
+      throw error
+    }
+  }
+
+  /** What becomes of the records of a flight that failed: those that are tried again stay in it. Returns the pause before that. */
+  #sort(flight: Flight<A, B>, error: unknown, took: number): number | undefined {
+    const { retry } = this.#options
+    const wait = flight.failed(error, retry, took, this.#task.now(), !this.#gate.isClosed)
+    if (flight.apart) return 0
+    const again: Entry<A, B>[] = []
+    for (const [i, entry] of flight.entries.entries()) {
+      const own = ownError(error, i, this.#work.written !== undefined)
+      if (own === undefined) this.#done([entry], [this.#work.written!(entry.record)])
+      else if (wait !== undefined && isHelpful(own)) again.push(entry)
+      else if (!this.#stopped) this.#gone(entry, own, flight)
+    }
+    flight.entries = again
+    return again.length === 0 ? undefined : wait
   }
 
   #done(batch: readonly Entry<A, B>[], results: readonly B[]): void {
@@ -263,7 +345,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
   }
 
   /** A record that stops the task stays inside: nothing after it goes on, and no drain takes it for done. */
-  #gone(entry: Entry<A, B>, { error, attempts, firstFailure }: Extract<Outcome<B>, { kind: 'failed' }>): void {
+  #gone(entry: Entry<A, B>, error: unknown, { attempts, firstFailure }: Flight<A, B>): void {
     const { onError = 'fail' } = this.#options
     if (onError === 'fail' || this.#unopened) {
       this.#stopped = true
@@ -302,6 +384,10 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
 /** Where a record was, without the record. */
 function place(at: Position | Origin | null): Partial<Position> {
   return at === null ? {} : { topic: at.topic, partition: at.partition, offset: at.offset }
+}
+
+function isSame(a: Position, b: Position | null): boolean {
+  return b !== null && a.offset === b.offset && a.partition === b.partition && a.topic === b.topic
 }
 
 function laneOf(key: unknown): string | number | null {

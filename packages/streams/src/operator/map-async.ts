@@ -1,5 +1,5 @@
 import type { OperatorFunction } from 'rxjs'
-import { type AsyncOptions, stage, stageFacts } from '../async/stage.ts'
+import { type AsyncOptions, gateOf, stage, stageFacts } from '../async/stage.ts'
 import type { StreamRecord } from '../contract/record.ts'
 import { operator, revaluing } from '../plan/operator.ts'
 
@@ -14,6 +14,7 @@ export function mapAsync<K, V, R>(
   f: (value: V, record: StreamRecord<K, V>, signal: AbortSignal) => Promise<R>,
   options: Omit<AsyncOptions, 'batch'> = {},
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, R>> {
+  const gate = gateOf(options)
   return operator(
     parent => ({ ...revaluing('mapAsync')(parent), ...stageFacts(parent, 'mapAsync', options, true) }),
     (task, out, asked) =>
@@ -24,11 +25,12 @@ export function mapAsync<K, V, R>(
         asked,
         { ...options, batch: { recordsMax: 1, wait: 0 } },
         {
-          run: async ([record], signal) => {
+          run: async ([record], signal, [tried]) => {
             const { key, timestamp, headers } = record!
-            return [{ key, value: await f(record!.value, record!, signal), timestamp, headers }]
+            return [{ key, value: await f(tried!.value, tried!, signal), timestamp, headers }]
           },
         },
+        gate,
       ),
   )
 }

@@ -1,5 +1,5 @@
 import type { OperatorFunction } from 'rxjs'
-import { type AsyncOptions, stage, stageFacts } from '../async/stage.ts'
+import { type AsyncOptions, gateOf, stage, stageFacts } from '../async/stage.ts'
 import type { StreamRecord } from '../contract/record.ts'
 import type { Sink } from '../contract/sink.ts'
 import { operator, passing } from '../plan/operator.ts'
@@ -16,6 +16,7 @@ export function persist<K, V>(
   options: AsyncOptions = {},
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, V>> {
   const label = sink.name
+  const gate = gateOf(options)
   return operator(
     parent => ({ ...passing(label)(parent), ...stageFacts(parent, label, options, sink.idempotent) }),
     (task, out, asked) =>
@@ -27,13 +28,14 @@ export function persist<K, V>(
         { batch: { recordsMax: 500, wait: 20 }, ...options },
         {
           open: () => sink.open?.() ?? Promise.resolve(),
-          run: async (batch, signal) => {
-            await sink.write(batch as readonly StreamRecord<K, NonNullable<V> | null>[], signal)
+          run: async (batch, signal, tried, places) => {
+            await sink.write(tried as readonly StreamRecord<K, NonNullable<V> | null>[], signal, places)
             return batch
           },
           written: record => record,
           close: () => sink.close?.() ?? Promise.resolve(),
         },
+        gate,
       ),
   )
 }

@@ -29,7 +29,10 @@ const names = {
   attempts: '__riacho.errors.attempts',
 } as const
 
-const ours = new Set<string>(Object.values(names))
+/** How often asynchronous work on a record was tried again: in its dead letter, and in the tries themselves. */
+export const retryCount = 'RetryCount'
+
+const ours = new Set<string>([...Object.values(names), retryCount])
 
 /** The headers of a dead letter: the original's, then those that say why. Earlier ones of ours are replaced. */
 export function deadLetterHeaders(origin: Origin, failure: Failure): Headers {
@@ -43,6 +46,7 @@ export function deadLetterHeaders(origin: Origin, failure: Failure): Headers {
   return [
     ...origin.headers.filter(([name]) => !ours.has(name)),
     ...(Object.keys(names) as (keyof typeof names)[]).map(fact => [names[fact], Buffer.from(String(facts[fact]))] as const),
+    ...(failure.code === 'RIACHO_ASYNC' ? [[retryCount, Buffer.from(String(failure.attempts - 1))] as const] : []),
   ]
 }
 

@@ -1,4 +1,4 @@
-import { type Sink, SinkError, type StreamRecord } from '@riacho/streams'
+import { type Places, type Sink, SinkError, type StreamRecord } from '@riacho/streams'
 import { type Skip, type TestFunctions, testsOf } from './tests.ts'
 
 /** A row as the system holds it: which one, and the revision that was written last, or each that was written. */
@@ -50,32 +50,55 @@ const given = <T>(part: T | undefined, name: string): T => {
   return part
 }
 
+/** Gives each record of a test a position of its own, later ones for later writes. */
+class CountedPlaces implements Places {
+  #from = 0
+  #next = 0
+
+  /** The places of the next batch. */
+  batch(length: number): this {
+    this.#from = this.#next
+    this.#next += length
+    return this
+  }
+
+  position(index: number): { topic: string; partition: number; offset: number } {
+    return { topic: 'in', partition: 0, offset: this.#from + index }
+  }
+
+  nth(): number {
+    return 0
+  }
+}
+
 /** The last revision of each row. */
 const latest = (held: readonly Held[]): Record<number, number> => Object.fromEntries(held)
 
-type Body<K, V> = (fixture: SinkFixture<K, V>, write: (...rows: Held[]) => Promise<void>) => Promise<void>
+type Body<K, V> = (fixture: SinkFixture<K, V>, write: (...rows: Held[]) => Promise<void>, places: CountedPlaces) => Promise<void>
 
 /** The contract of `Sink` as tests: every sink runs them against the real system. */
 export const sinkSuite = <K, V>({ name, make, skip = [] }: SinkSuiteOptions<K, V>, { describe, it, expect }: TestFunctions): void => {
   const opened = (body: Body<K, V>) => async (): Promise<void> => {
     const fixture = await make()
+    const places = new CountedPlaces()
     try {
       await fixture.sink.open?.()
-      await body(fixture, (...rows) =>
+      const write = (...rows: Held[]): Promise<void> =>
         fixture.sink.write(
           rows.map(([id, revision]) => fixture.record(id, revision)),
           never,
-        ),
-      )
+          places.batch(rows.length),
+        )
+      await body(fixture, write, places)
     } finally {
       await fixture.sink.close?.()
       await fixture.close()
     }
   }
   const idempotent = (body: Body<K, V>) =>
-    opened(async (fixture, write) => {
+    opened(async (fixture, write, places) => {
       if (!fixture.sink.idempotent) throw new Error('the sink is not idempotent: skip this test and write the reason')
-      await body(fixture, write)
+      await body(fixture, write, places)
     })
 
   describe(`Sink contract: ${name}`, () => {
@@ -130,22 +153,24 @@ export const sinkSuite = <K, V>({ name, make, skip = [] }: SinkSuiteOptions<K, V
         expect(await held()).toEqual(before)
       }),
 
-      'deletes the row of a null value': opened(async ({ sink, removal, record, held }, write) => {
+      'deletes the row of a null value': opened(async ({ sink, removal, record, held }, write, places) => {
         const remove = given(removal, 'removal')
         await write([1, 1], [2, 1])
-        await sink.write([remove(1), remove(7)], never)
+        await sink.write([remove(1), remove(7)], never, places.batch(2))
         expect(latest(await held())).toEqual({ 2: 1 })
-        await sink.write([remove(2), record(2, 2), record(3, 1), remove(3)], never)
+        await sink.write([remove(2), record(2, 2), record(3, 1), remove(3)], never, places.batch(4))
         expect(latest(await held())).toEqual({ 2: 2 })
       }),
 
-      'calls a record that cannot be written poison, and writes the others': opened(async ({ sink, poison, record, held }) => {
-        const bad = given(poison, 'poison')
-        expect(await kindOf(sink.write([record(1, 1), bad(), record(2, 1)], never))).toBe('poison')
-        expect(await kindOf(sink.write([bad()], never))).toBe('poison')
-        await sink.write([record(1, 1), record(2, 1), record(3, 1)], never)
-        expect(latest(await held())).toEqual({ 1: 1, 2: 1, 3: 1 })
-      }),
+      'calls a record that cannot be written poison, and writes the others': opened(
+        async ({ sink, poison, record, held }, _write, places) => {
+          const bad = given(poison, 'poison')
+          expect(await kindOf(sink.write([record(1, 1), bad(), record(2, 1)], never, places.batch(3)))).toBe('poison')
+          expect(await kindOf(sink.write([bad()], never, places.batch(1)))).toBe('poison')
+          await sink.write([record(1, 1), record(2, 1), record(3, 1)], never, places.batch(3))
+          expect(latest(await held())).toEqual({ 1: 1, 2: 1, 3: 1 })
+        },
+      ),
 
       'calls an outage transient, and writes the batch when it is over': opened(async ({ outage, held }, write) => {
         await write([1, 1])
@@ -159,16 +184,16 @@ export const sinkSuite = <K, V>({ name, make, skip = [] }: SinkSuiteOptions<K, V
         expect(latest(await held())).toEqual({ 1: 2, 2: 1 })
       }),
 
-      'changes nothing of a batch': opened(async ({ sink, record, held }) => {
+      'changes nothing of a batch': opened(async ({ sink, record, held }, _write, places) => {
         const batch = Object.freeze([Object.freeze(record(1, 1)), Object.freeze(record(2, 1))])
         const before = structuredClone(batch)
-        await sink.write(batch, never)
+        await sink.write(batch, never, places.batch(2))
         expect(structuredClone(batch)).toEqual(before)
         expect(latest(await held())).toEqual({ 1: 1, 2: 1 })
       }),
 
-      'works on after an aborted write': opened(async ({ sink, record, held }, write) => {
-        await sink.write([record(1, 1)], AbortSignal.abort()).catch(() => {})
+      'works on after an aborted write': opened(async ({ sink, record, held }, write, places) => {
+        await sink.write([record(1, 1)], AbortSignal.abort(), places.batch(1)).catch(() => {})
         await write([1, 2])
         expect(latest(await held())).toEqual({ 1: 2 })
       }),

@@ -1,0 +1,76 @@
+import type { StreamRecord } from '../contract/record.ts'
+import { type Places, SinkError } from '../contract/sink.ts'
+import type { Origin, Position } from '../contract/task.ts'
+import type { Ended } from './breaker.ts'
+import type { LaneEntry } from './lanes.ts'
+import { pauseAfter, type Retry } from './retry.ts'
+
+/** A record inside a stage. */
+export interface Entry<A, B> extends LaneEntry {
+  readonly record: A
+  /** With the original record when a dead letter may need it. */
+  readonly at: Position | Origin | null
+  /** The input record that led to this one, which a derived record's `at` does not say. */
+  readonly from: Position | null
+  /** How many records of that input record came before this one. */
+  readonly nth: number
+  state: 'open' | 'done' | 'gone'
+  result: B | undefined
+}
+
+/** Records that are tried together, and how often they were. */
+export class Flight<A extends StreamRecord<unknown, unknown>, B> implements Places {
+  entries: readonly Entry<A, B>[]
+  /** Records that wait until this flight is over. */
+  readonly rest: readonly Entry<A, B>[]
+  /** One record spoils the batch and nobody knows which: each is to be tried alone. */
+  apart = false
+  /** Tries that count and have failed. */
+  attempts = 0
+  firstFailure = -1
+  /** Milliseconds that tries and the pauses between them took. */
+  #spent = 0
+
+  constructor(entries: readonly Entry<A, B>[], rest: readonly Entry<A, B>[] = []) {
+    this.entries = entries
+    this.rest = rest
+  }
+
+  /** A try failed. Returns the pause before the next, or undefined when there is none left. `guarded`: a breaker says when to look again. */
+  failed(error: unknown, retry: Retry | undefined, took: number, now: number, guarded: boolean): number | undefined {
+    if (this.firstFailure < 0) this.firstFailure = now
+    const refused = error instanceof SinkError ? error : undefined
+    this.apart = refused?.kind === 'poison' && refused.indexes === undefined && this.entries.length > 1
+    // A system that is away uses up nobody's tries.
+    if (guarded && refused?.away) return pauseAfter({ ...retry, retriesMax: 1 }, 1, 0)
+    this.attempts++
+    this.#spent += took
+    const wait = pauseAfter(retry, this.attempts, this.#spent)
+    this.#spent += wait ?? 0
+    return wait
+  }
+
+  position(index: number): Position | null {
+    return this.entries[index]!.from
+  }
+
+  nth(index: number): number {
+    return this.entries[index]!.nth
+  }
+}
+
+/** The error of one record of a batch; undefined: it was written. */
+export function ownError(error: unknown, index: number, others: boolean): unknown {
+  if (!(error instanceof SinkError) || error.indexes === undefined || !others) return error
+  return error.failures === undefined ? (error.indexes.includes(index) ? error : undefined) : error.failures.get(index)
+}
+
+/** Whether another try can help. */
+export const isHelpful = (error: unknown): boolean => !(error instanceof SinkError) || error.kind === 'transient'
+
+/** What the end of a try says of the system: one that refuses a record, or takes others, works. */
+export function endedBy(error: unknown, length: number): Ended {
+  if (!(error instanceof SinkError)) return 'failed'
+  if (error.kind !== 'transient') return 'worked'
+  return error.away ? 'away' : (error.indexes ?? []).length < length && error.indexes !== undefined ? 'worked' : 'failed'
+}
