@@ -78,6 +78,7 @@ export class Breaker {
   #close(): void {
     this.#failed.clear()
     this.#openings = 0
+    this.#probe = undefined
   }
 
   #wake(): void {
