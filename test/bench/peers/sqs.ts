@@ -1,0 +1,52 @@
+import { CreateQueueCommand, SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { sqs } from '@riacho/sqs'
+import type { StreamRecord } from '@riacho/streams'
+import { startElasticMq } from '../../servers/elasticmq.ts'
+import { compare } from './compare.ts'
+
+interface Row {
+  readonly id: string
+  readonly body: string
+}
+
+/** The sink against the SDK's own batch call, on one ElasticMQ: `node test/bench/peers/sqs.ts [rows] [rounds]`. */
+const rows = Number(process.argv[2] ?? 5000)
+const rounds = Number(process.argv[3] ?? 5)
+const never = new AbortController().signal
+const server = await startElasticMq()
+const place = { endpoint: server.endpoint, region: 'elasticmq', credentials: { accessKeyId: 'x', secretAccessKey: 'x' } }
+const sdk = new SQSClient({ ...place, requestHandler: { httpAgent: { maxSockets: 128 } } })
+const attributes = { FifoQueue: 'true', ContentBasedDeduplication: 'true' }
+const { QueueUrl } = await sdk.send(new CreateQueueCommand({ QueueName: 'bare.fifo', Attributes: attributes }))
+const sink = sqs<string, Row>({ ...place, queue: 'sink.fifo', create: true })
+await sink.open?.()
+let round = 0
+/** No body is sent twice, or it would be dropped. */
+const valueOf = (at: number): Row => ({ id: `event-${at % 1000}`, body: `${++round} ${'x'.repeat(100)}` })
+
+const each = (lanes: number, count: number, work: (at: number) => Promise<unknown>) => async (): Promise<void> => {
+  let next = 0
+  const lane = async (): Promise<void> => {
+    while (next < count) await work(next++)
+  }
+  await Promise.all(Array.from({ length: lanes }, lane))
+}
+const bare = (concurrency: number) =>
+  each(concurrency, rows / 10, at => {
+    const Entries = Array.from({ length: 10 }, (_, i) => {
+      const value = valueOf(at * 10 + i)
+      return { Id: String(i), MessageGroupId: value.id, MessageBody: JSON.stringify(value) }
+    })
+    return sdk.send(new SendMessageBatchCommand({ QueueUrl, Entries }))
+  })
+const ours = each(4, rows / 500, at => {
+  const batch = Array.from({ length: 500 }, (_, i): StreamRecord<string, Row> => {
+    const value = valueOf(at * 500 + i)
+    return { key: value.id, value, timestamp: 0, headers: [] }
+  })
+  return sink.write(batch, never)
+})
+await compare({ name: 'sqs', rows, rounds, ours, bare, concurrencies: [1, 8, 32, 128] })
+await sink.close?.()
+sdk.destroy()
+await server.stop()
