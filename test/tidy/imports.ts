@@ -90,6 +90,7 @@ function mayUse(from: TextFile, area: string, other: string): boolean {
   if (area === 'test/oracle') return false
   if (area === 'test' || area.startsWith('examples/')) return true
   if (isTest(from.path) && ['packages/streams', 'packages/testing', 'packages/embedded'].includes(other)) return true
+  if (isTest(from.path) && area.startsWith('connectors/') && other === 'test') return true
   if (area === 'packages/streams') return false
   if (engineParts.includes(area) || area.startsWith('connectors/')) return other === 'packages/streams'
   if (area === 'packages/testing') return ['packages/streams', 'packages/runtime', 'packages/embedded'].includes(other)

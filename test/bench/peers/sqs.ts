@@ -10,8 +10,8 @@ interface Row {
 }
 
 /** The sink against the SDK's own batch call, on one ElasticMQ: `node test/bench/peers/sqs.ts [rows] [rounds]`. */
-const rows = Number(process.argv[2] ?? 5000)
-const rounds = Number(process.argv[3] ?? 5)
+const rows = Number(process.argv[2] ?? 3000)
+const rounds = Number(process.argv[3] ?? 3)
 const never = new AbortController().signal
 const server = await startElasticMq()
 const place = { endpoint: server.endpoint, region: 'elasticmq', credentials: { accessKeyId: 'x', secretAccessKey: 'x' } }
@@ -22,7 +22,7 @@ const sink = sqs<string, Row>({ ...place, queue: 'sink.fifo', create: true })
 await sink.open?.()
 let round = 0
 /** No body is sent twice, or it would be dropped. */
-const valueOf = (at: number): Row => ({ id: `event-${at % 1000}`, body: `${++round} ${'x'.repeat(100)}` })
+const rowAt = (at: number): Row => ({ id: `event-${at % 1000}`, body: `${++round} ${'x'.repeat(100)}` })
 
 const each = (lanes: number, count: number, work: (at: number) => Promise<unknown>) => async (): Promise<void> => {
   let next = 0
@@ -34,14 +34,14 @@ const each = (lanes: number, count: number, work: (at: number) => Promise<unknow
 const bare = (concurrency: number) =>
   each(concurrency, rows / 10, at => {
     const Entries = Array.from({ length: 10 }, (_, i) => {
-      const value = valueOf(at * 10 + i)
+      const value = rowAt(at * 10 + i)
       return { Id: String(i), MessageGroupId: value.id, MessageBody: JSON.stringify(value) }
     })
     return sdk.send(new SendMessageBatchCommand({ QueueUrl, Entries }))
   })
 const ours = each(4, rows / 500, at => {
   const batch = Array.from({ length: 500 }, (_, i): StreamRecord<string, Row> => {
-    const value = valueOf(at * 500 + i)
+    const value = rowAt(at * 500 + i)
     return { key: value.id, value, timestamp: 0, headers: [] }
   })
   return sink.write(batch, never)
