@@ -16,7 +16,7 @@ const requestMessages = 10
 /** Requests that are under way at once. */
 const requestsMax = 8
 /** Times that messages are deleted again when SQS took only some of a request. */
-const deleteTriesMax = 5
+const deleteTries = 5
 
 /**
  * A source of the messages of an SQS queue: the value is the body, the key the group of a FIFO queue, else null; headers are the text attributes. A message is deleted after the
@@ -179,7 +179,7 @@ class SqsReader implements SourceReader {
         const { Failed = [] } = await client.send(new DeleteMessageBatchCommand({ QueueUrl: url, Entries }))
         // A handle that is no longer known is of a message that comes again: nothing can be done about it.
         const again = Failed.filter(failed => !failed.SenderFault)
-        if (again.length > 0 && tries === deleteTriesMax) {
+        if (again.length > 0 && tries === deleteTries) {
           throw queueError(
             nameOf(url),
             `did not delete ${again.length} messages, which will come again (${again[0]!.Code}: ${again[0]!.Message})`,

@@ -11,7 +11,7 @@ export type Ended = 'worked' | 'failed' | 'away' | 'left'
 
 const failuresDefault = 5
 /** Beyond so many openings in a row pauses no longer grow. */
-const openingsMax = 30
+const doublings = 30
 const pauseDefault = { min: 1000, max: 30_000 }
 
 /**
@@ -71,7 +71,7 @@ export class Breaker {
     this.#failed.add(work)
     if (!probe && ended === 'failed' && this.#failed.size < this.#failuresMax) return
     this.#failed.clear()
-    this.#until = now + Math.min(this.#pause.max, this.#pause.min * 2 ** Math.min(this.#openings, openingsMax))
+    this.#until = now + Math.min(this.#pause.max, this.#pause.min * 2 ** Math.min(this.#openings, doublings))
     this.#openings++
   }
 

@@ -1,0 +1,56 @@
+import { dynamodb } from '@riacho/dynamodb'
+import { scylla, scyllaLookup } from '@riacho/scylla'
+import { sqs, sqsSource } from '@riacho/sqs'
+import { json, type KStream, mapAsync, persist, source, text, topic } from '@riacho/streams'
+
+interface Event {
+  readonly id: string
+  readonly client: string
+}
+
+const events = topic('events', { key: text, value: json<Event>() })
+const cluster = { contactPoints: ['h'], localDataCenter: 'd', keyspace: 'k', table: 't' }
+const columns = { id: 'text', client: 'text' } as const
+
+// The types of key and value come from the stream; the records go on as they were.
+const kept: KStream<string, Event> = events.pipe(
+  persist(
+    scylla({
+      ...cluster,
+      columns,
+      key: { partition: ['id'] },
+      row: event => event,
+      version: event => event?.client.length ?? 0,
+      keyOf: key => ({ id: key }),
+    }),
+  ),
+  persist(dynamodb({ table: 'table', key: { id: 'S' }, item: event => ({ ...event }), keyOf: key => ({ id: key }) }), {
+    retry: { retriesMax: 5, backoff: { min: 1, max: 2 }, deadline: 10 },
+    breaker: { failures: 3, pause: { min: 1, max: 2 } },
+    inFlightTotalMax: 8,
+    onError: { deadLetter: 'dead' },
+  }),
+  persist(sqs({ queue: 'q.fifo', body: event => event.client, group: event => event.client }), { breaker: false }),
+)
+kept.pipe()
+
+// @ts-expect-error a column is misspelt
+scylla<string, Event, 'id' | 'client'>({ ...cluster, columns, key: { partition: ['id'] }, row: event => ({ id: event.id, clinet: '' }) })
+// @ts-expect-error the key is not a column
+scylla<string, Event, 'id' | 'client'>({ ...cluster, columns, key: { partition: ['uid'] }, row: event => event })
+// @ts-expect-error a consistency that does not exist
+scylla<string, Event, 'id' | 'client'>({ ...cluster, columns, key: { partition: ['id'] }, row: event => event, consistency: 'most' })
+// @ts-expect-error a type of key that DynamoDB does not have
+dynamodb<string, Event>({ table: 'table', key: { id: 'string' }, item: event => ({ ...event }) })
+// @ts-expect-error a body is text
+sqs<string, Event>({ queue: 'q', body: event => event })
+// @ts-expect-error the breaker is on by its options, not by true
+events.pipe(mapAsync(async event => event, { breaker: true }))
+
+const messages: KStream<string, Event> = source(sqsSource({ queue: 'q', value: json<Event>() }))
+messages.pipe()
+
+const prices = scyllaLookup({ ...cluster, key: ['id'], validFrom: 'since', columns: ['price'] })
+void prices.get(['a'], 1).then(row => row?.price)
+// @ts-expect-error a column that is not read
+void prices.get(['a'], 1).then(row => row?.amount)
