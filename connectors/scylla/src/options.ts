@@ -59,7 +59,7 @@ export interface ScyllaOptions<K, V, C extends string> extends Cluster {
   /** Make the table when it is missing. The keyspace must exist. Default false. */
   readonly create?: boolean
   /** The row of a record. Called once per try of a record; what it throws makes the record a poison one. */
-  readonly row: (value: V, record: StreamRecord<K, V>) => Readonly<Partial<Record<NoInfer<C>, CqlValue>>>
+  readonly row: (value: V, record: StreamRecord<K, V>) => Readonly<Record<NoInfer<C>, CqlValue>>
   /** The key columns of a record whose value is null, which deletes the row. Without it a null value is a poison record. */
   readonly keyOf?: (key: K) => Readonly<Partial<Record<NoInfer<C>, CqlValue>>>
   /**

@@ -51,7 +51,7 @@ const optionsFor = (table: string): Options => ({
   create: true,
   columns: { id: 'bigint', revision: 'int', note: 'text' },
   key: { partition: ['id'] },
-  row: event => event,
+  row: ({ id, revision, note }) => ({ id, revision, note }),
   keyOf: key => ({ id: Number(key) }),
 })
 const record = (id: number, revision: number | null | undefined, note?: string | null): StreamRecord<string, Event> => ({
