@@ -2,6 +2,7 @@ import { commits } from './commits.ts'
 import { joins } from './joins.ts'
 import { kafka } from './kafka.ts'
 import type { Mutant } from './mutant.ts'
+import { policy } from './policy.ts'
 import { stores } from './stores.ts'
 import { tables } from './tables.ts'
 import { tasks } from './tasks.ts'
@@ -9,4 +10,4 @@ import { verbs } from './verbs.ts'
 import { windows } from './windows.ts'
 
 /** The bugs that the tests must catch, by area. */
-export const areas: Readonly<Record<string, readonly Mutant[]>> = { commits, tasks, windows, joins, tables, stores, verbs, kafka }
+export const areas: Readonly<Record<string, readonly Mutant[]>> = { commits, tasks, windows, joins, tables, stores, verbs, kafka, policy }

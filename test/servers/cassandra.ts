@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { jars, needJava } from './jars.ts'
+import { keyStoreOf, selfSigned, storePassword } from './security.ts'
 import { freePorts, type ServerProcess, startServer } from './server.ts'
 
 /** The version of Cassandra that the tests run against. */
@@ -11,6 +12,8 @@ export const cassandraVersion = '5.0.9'
 export interface CassandraServer {
   readonly host: string
   readonly port: number
+  /** With which it speaks TLS, as PEM; empty when it does not. */
+  readonly certificate: string
   /** Ends it as a crash would; its data stays. */
   kill(): Promise<void>
   /** Starts it again on its data, at the same address, after {@link CassandraServer.kill}. */
@@ -21,17 +24,15 @@ export interface CassandraServer {
 
 /** What a Cassandra of the tests has beside a plain listener. */
 export interface CassandraServerOptions {
-  /** Asks for a name and a password; at first both are `cassandra`. */
-  readonly passwords?: boolean
-  /** A PKCS12 key store (password `riacho-tests`) with which it speaks TLS, and nothing else. */
-  readonly keyStore?: string
+  /** It speaks TLS and nothing else, and asks for a name and a password: at first both are `cassandra`. */
+  readonly secure?: boolean
 }
 
 /**
  * Starts a Cassandra in a temporary directory on free ports. The first call on a machine downloads it.
  * Errors are one line that says what to install.
  */
-export async function startCassandra(options: CassandraServerOptions = {}): Promise<CassandraServer> {
+export async function startCassandra({ secure = false }: CassandraServerOptions = {}): Promise<CassandraServer> {
   await needJava(17)
   const lib = await jars('cassandra', [`org.apache.cassandra:cassandra-all:${cassandraVersion}`])
   const directory = await mkdtemp(join(tmpdir(), 'riacho-cassandra-'))
@@ -39,13 +40,15 @@ export async function startCassandra(options: CassandraServerOptions = {}): Prom
   try {
     const [port, storage] = (await freePorts(2)) as [number, number]
     await mkdir(join(directory, 'tmp'))
-    await writeFile(join(directory, 'cassandra.yaml'), configuration(directory, port, storage, options))
+    await writeFile(join(directory, 'cassandra.yaml'), configuration(directory, port, storage, secure))
     await writeFile(join(directory, 'logback.xml'), logback)
     await writeFile(join(directory, 'jvm.options'), jvmOptions(directory))
+    const certificate = secure ? await selfSigned(directory) : ''
     let running = await run(lib, directory)
     return {
       host: '127.0.0.1',
       port,
+      certificate,
       kill: () => running.kill(),
       restart: async () => {
         running = await run(lib, directory)
@@ -70,12 +73,12 @@ const run = (lib: string, directory: string): Promise<ServerProcess> =>
     readyWithin: 120_000,
   })
 
-const configuration = (directory: string, port: number, storage: number, { passwords, keyStore }: CassandraServerOptions): string => `
+const configuration = (directory: string, port: number, storage: number, secure: boolean): string => `
 cluster_name: riacho
 num_tokens: 1
 partitioner: org.apache.cassandra.dht.Murmur3Partitioner
 endpoint_snitch: SimpleSnitch
-authenticator: ${passwords ? 'PasswordAuthenticator' : 'AllowAllAuthenticator'}
+authenticator: ${secure ? 'PasswordAuthenticator' : 'AllowAllAuthenticator'}
 authorizer: AllowAllAuthorizer
 role_manager: CassandraRoleManager
 listen_address: 127.0.0.1
@@ -83,7 +86,7 @@ rpc_address: 127.0.0.1
 storage_port: ${storage}
 native_transport_port: ${port}
 start_native_transport: true
-${keyStore === undefined ? '' : `client_encryption_options: { enabled: true, keystore: "${keyStore}", keystore_password: riacho-tests, store_type: PKCS12 }`}
+${secure ? `client_encryption_options: { enabled: true, ${keyStoreSettings(directory)}, store_type: PKCS12 }` : ''}
 seed_provider:
   - class_name: org.apache.cassandra.locator.SimpleSeedProvider
     parameters:
@@ -108,6 +111,8 @@ saved_caches_directory: "${directory}/saved_caches"
 hints_directory: "${directory}/hints"
 cdc_raw_directory: "${directory}/cdc_raw"
 `
+
+const keyStoreSettings = (directory: string): string => `keystore: "${keyStoreOf(directory)}", keystore_password: ${storePassword}`
 
 const logback = `<configuration>
   <appender name="OUT" class="ch.qos.logback.core.ConsoleAppender">

@@ -7,7 +7,8 @@ import { createServer } from 'node:tls'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
-const storePassword = 'of-the-tests'
+/** Of the key stores of the tests. */
+export const storePassword = 'of-the-tests'
 
 /** Who may come in by each mechanism. An OAUTHBEARER token is anybody's, unsigned. */
 export const credentials = {
@@ -27,7 +28,8 @@ export async function selfSigned(directory: string, startDate = '-1H'): Promise<
   return stdout
 }
 
-const keyStoreOf = (directory: string): string => join(directory, 'server.p12')
+/** Where {@link selfSigned} puts the key store. */
+export const keyStoreOf = (directory: string): string => join(directory, 'server.p12')
 
 /** A port of 127.0.0.1 at which only TLS is spoken, with the key store of this directory. */
 export async function startTls(directory: string): Promise<{ readonly port: number; stop(): void }> {

@@ -323,6 +323,37 @@ scyllaPipelineTests(
   },
 )
 
+describe('a cluster with TLS and passwords', () => {
+  it('is written to by who has them; others are told what is wrong', async () => {
+    const secure = await startCassandra({ secure: true })
+    const place = { contactPoints: [`127.0.0.1:${secure.port}`], localDataCenter: 'datacenter1' }
+    const tls = { ca: secure.certificate }
+    const credentials = { username: 'cassandra', password: 'cassandra' }
+    const admin = new Client({ ...place, sslOptions: tls, credentials })
+    try {
+      // The first user is made a moment after the start.
+      await expect.poll(() => admin.connect().then(() => 'in', String), { timeout: 30_000 }).toBe('in')
+      await admin.execute("CREATE KEYSPACE riacho WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+      await admin.execute("CREATE ROLE reader WITH PASSWORD = 'r' AND LOGIN = true")
+      const sink = scylla({ ...optionsFor('event'), ...place, tls, credentials })
+      await sink.open?.()
+      await sink.write([record(1, 1)], never, from(0))
+      await sink.close?.()
+      expect((await admin.execute('SELECT id FROM riacho.event')).rowLength).toBe(1)
+      const openedWith = (options: Partial<Options>): Promise<void> | undefined =>
+        scylla({ ...optionsFor('event'), ...place, tls, credentials, ...options }).open?.()
+      await expect(openedWith({ credentials: { ...credentials, password: 'canary' } })).rejects.toMatchObject({
+        kind: 'permanent',
+        message: expect.not.stringContaining('canary'),
+      })
+      await expect(openedWith({ tls: {} })).rejects.toMatchObject({ message: expect.stringMatching(/certificate/) })
+    } finally {
+      await admin.shutdown()
+      await secure.stop()
+    }
+  }, 180_000)
+})
+
 describe('options', () => {
   it.each<[Partial<Record<keyof Options, unknown>>, string]>([
     [{ contactPoints: [] }, 'contactPoints'],

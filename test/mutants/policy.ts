@@ -1,0 +1,65 @@
+import type { Mutant } from './mutant.ts'
+
+const tries = 'packages/streams/src/async/tries.test.ts'
+const breaker = 'packages/streams/src/async/breaker.ts'
+const breakerTest = 'packages/streams/src/async/breaker.test.ts'
+
+/** Bugs of retries, of the circuit breaker, and of the sinks of other systems. */
+export const policy: readonly Mutant[] = [
+  {
+    name: 'a system that is away uses up the tries of records',
+    file: 'packages/streams/src/async/flight.ts',
+    find: 'if (guarded && refused?.away)',
+    replace: 'if (guarded && refused?.away && this.attempts < 0)',
+    test: tries,
+  },
+  {
+    name: 'the lane of a record that is tried again is released',
+    file: 'packages/streams/src/async/lanes.ts',
+    find: 'if (busy?.has(name)) continue',
+    replace: 'if (busy?.has(name) && busy.size > 1000) continue',
+    test: tries,
+  },
+  {
+    name: 'a half-open breaker lets everybody in',
+    file: breaker,
+    find: '    this.#probe = work\n',
+    replace: '',
+    test: breakerTest,
+  },
+  {
+    name: 'one record that always fails opens the breaker',
+    file: breaker,
+    find: 'this.#failed.add(work)',
+    replace: 'this.#failed.add({})',
+    test: breakerTest,
+  },
+  {
+    name: 'a dead letter does not count its retries',
+    file: 'packages/streams/src/wire/dead-letter.ts',
+    find: 'Buffer.from(String(failure.attempts - 1))',
+    replace: 'Buffer.from(String(failure.attempts))',
+    test: 'test/e2e/policy.test.ts',
+  },
+  {
+    name: 'rows are written with the time of the server',
+    file: 'connectors/scylla/src/sink.ts',
+    find: 'return this.#epoch + at.offset * versionsPerOffset + nth',
+    replace: 'return Date.now() * 1000',
+    test: 'connectors/scylla/src/sink.test.ts',
+  },
+  {
+    name: 'what follows a message that was not taken is sent',
+    file: 'connectors/sqs/src/sink.ts',
+    find: "if (error.kind !== 'poison') this.#holdBack(group, error)",
+    replace: '',
+    test: 'connectors/sqs/src/sink.test.ts',
+  },
+  {
+    name: 'an item that cannot be written takes the one before it along',
+    file: 'connectors/dynamodb/src/sink.ts',
+    find: "if (error.kind === 'poison') await this.#run(client, [change.earlier], failures, signal)",
+    replace: "if (error.kind === 'poison') return",
+    test: 'connectors/dynamodb/src/sink.test.ts',
+  },
+]
