@@ -344,6 +344,10 @@ export class EngineTask implements Task {
     this.#parts.wake()
   }
 
+  tell(message: string): void {
+    this.#parts.settings.log({ level: 'warn', message, task: this.id })
+  }
+
   /** A node of the task is opened. */
   openNode(): void {
     this.#punctuations.openNode()

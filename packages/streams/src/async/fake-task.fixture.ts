@@ -20,6 +20,7 @@ export class FakeTask implements Task {
   readonly streamTime = -1
   readonly dropped: string[] = []
   readonly failures: unknown[] = []
+  readonly told: string[] = []
   readonly deadLetters: (Failure & { readonly topic: string; readonly at: Position | Origin | null })[] = []
   /** Milliseconds that somebody sleeps, in order. */
   readonly sleeps: number[] = []
@@ -76,6 +77,10 @@ export class FakeTask implements Task {
 
   fail(error: unknown): void {
     this.failures.push(error)
+  }
+
+  tell(message: string): void {
+    this.told.push(message)
   }
 
   drop(reason: string): void {

@@ -50,13 +50,15 @@ export class Gate {
     return true
   }
 
-  /** Tells how work that was let in has ended. */
-  leave(work: unknown, ended: Ended, now: number): void {
+  /** Tells how work that was let in has ended. Returns whether that has opened or closed the breaker. */
+  leave(work: unknown, ended: Ended, now: number): 'opened' | 'closed' | undefined {
+    const before = this.isClosed
     this.#inside--
     this.#breaker?.leave(work, ended, now)
     const waiting = this.#waiting
     this.#waiting = []
     for (const resolve of waiting) resolve()
+    return before === this.isClosed ? undefined : before ? 'opened' : 'closed'
   }
 
   async #either(change: Promise<void>, signal: AbortSignal, sleep?: (limit: AbortSignal) => Promise<void>): Promise<void> {

@@ -282,6 +282,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
     const records = flight.entries.map(entry => entry.record)
     const tried = flight.attempts === 0 ? records : records.map(record => counted(record, flight.attempts))
     let ended: Ended = 'left'
+    let reason = ''
     try {
       const results = await tryOnce({
         timeout: this.#options.timeout ?? 30_000,
@@ -297,9 +298,12 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
       return undefined
     } catch (error) {
       if (!signal.aborted) ended = endedBy(error, records.length)
+      reason = reasonOf(error)
       return { error }
     } finally {
-      this.#gate.leave(flight, ended, this.#task.now())
+      const change = this.#gate.leave(flight, ended, this.#task.now())
+      if (change === 'opened') this.#task.tell?.(`'${this.#label}' leaves its system alone, which fails, and reads no more: ${reason}`)
+      if (change === 'closed') this.#task.tell?.(`'${this.#label}': its system works again`)
     }
   }
 

@@ -95,6 +95,7 @@ describe('tries', () => {
     for (const flight of flights.slice(-2)) await flight.done()
     expect([out.sort(), task.dropped, task.stage.size, task.stage.full]).toEqual([['A1', 'B1', 'C1'], [], 0, false])
     expect(started().slice(0, 3)).toEqual(['a1', 'b1', 'c1'])
+    expect(task.told).toEqual([expect.stringContaining('down'), expect.stringContaining('works again')])
   })
 
   it('of several tasks together are no more at once than inFlightTotalMax', async () => {

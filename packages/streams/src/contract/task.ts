@@ -162,6 +162,8 @@ export interface Task {
   onBehalf<T>(of: Position | null, out: Emit<T>, record: T): void
   /** Stops the task with this error. */
   fail(error: unknown): void
+  /** Tells who runs it what has changed, in a sentence: not once a record. */
+  tell?(message: string): void
   /** Calls back every `interval` milliseconds of the clock; returns the function that cancels. */
   schedule(interval: number, clock: 'stream' | 'wall', punctuator: Punctuator, anchor?: number): () => void
   /** The stream time of one operator: kept over restarts when the application keeps stream time. */
