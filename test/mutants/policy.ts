@@ -4,7 +4,7 @@ const tries = 'packages/streams/src/async/tries.test.ts'
 const breaker = 'packages/streams/src/async/breaker.ts'
 const breakerTest = 'packages/streams/src/async/breaker.test.ts'
 
-/** Bugs of retries, of the circuit breaker, and of the sinks of other systems. */
+/** Bugs of retries and of the circuit breaker. */
 export const policy: readonly Mutant[] = [
   {
     name: 'a system that is away uses up the tries of records',
@@ -40,26 +40,5 @@ export const policy: readonly Mutant[] = [
     find: 'Buffer.from(String(failure.attempts - 1))',
     replace: 'Buffer.from(String(failure.attempts))',
     test: 'test/e2e/policy.test.ts',
-  },
-  {
-    name: 'rows are written with the time of the server',
-    file: 'connectors/scylla/src/sink.ts',
-    find: 'return this.#epoch + at.offset * versionsPerOffset + nth',
-    replace: 'return Date.now() * 1000',
-    test: 'connectors/scylla/src/sink.test.ts',
-  },
-  {
-    name: 'what follows a message that was not taken is sent',
-    file: 'connectors/sqs/src/sink.ts',
-    find: "if (error.kind !== 'poison') this.#holdBack(group, error)",
-    replace: '',
-    test: 'connectors/sqs/src/sink.test.ts',
-  },
-  {
-    name: 'an item that cannot be written takes the one before it along',
-    file: 'connectors/dynamodb/src/sink.ts',
-    find: "if (error.kind === 'poison') await this.#run(client, [change.earlier], failures, signal)",
-    replace: "if (error.kind === 'poison') return",
-    test: 'connectors/dynamodb/src/sink.test.ts',
   },
 ]
