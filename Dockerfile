@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# The runner: `riacho run FILE` with this repository's packages, connectors and examples.
+# The runner: `riacho run FILE` with this repository's packages, connectors and examples. Files of one's own are mounted below /app, where they find the packages.
 FROM node:24.21.0-bookworm-slim AS install
 WORKDIR /app
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
@@ -7,7 +7,8 @@ COPY packages packages
 COPY connectors connectors
 COPY examples examples
 RUN npm install --global pnpm@12.21.0 \
-  && pnpm install --frozen-lockfile --prod --filter './packages/**' --filter './connectors/**' --filter './examples/**' \
+  && pnpm install --frozen-lockfile --prod \
+  && rm -rf node_modules/node-linux-* node_modules/.pnpm/node-linux-* \
   && find packages connectors examples -name '*.test.ts' -delete
 
 FROM node:24.21.0-bookworm-slim
