@@ -1,0 +1,67 @@
+// The event processor while its servers fail: rows F06 to F08b of the fault matrix. Everything is compared with a recomputation after each fault.
+// node test/e2e/production-faults.ts [--seconds 60] [--rate 100]
+import { parseArgs } from 'node:util'
+import { type Fault, Trial } from './production/faults.ts'
+
+const { values } = parseArgs({ options: { seconds: { type: 'string', default: '60' }, rate: { type: 'string', default: '100' } } })
+const load = { seconds: Number(values.seconds), rate: Number(values.rate) }
+
+const faults: readonly Fault[] = [
+  { name: 'nothing, for comparison', begin: async () => async () => {} },
+  {
+    name: 'F08, Cassandra is killed and comes back',
+    async begin({ servers, ways }) {
+      await servers.cassandra.kill()
+      return async watch => {
+        // The application does not reach it before it is known what was stored.
+        await ways.cassandra.cut()
+        await servers.cassandra.restart()
+        await watch.verify()
+        ways.cassandra.mend()
+      }
+    },
+  },
+  {
+    name: 'F08b, Cassandra answers after two seconds',
+    async begin({ ways }) {
+      ways.cassandra.delay(2000)
+      return async () => {
+        // What it still holds back must not meet what comes after.
+        await ways.cassandra.cut()
+        ways.cassandra.mend()
+      }
+    },
+  },
+  {
+    name: 'F08b, answers of Cassandra are lost after the write',
+    async begin({ ways }) {
+      ways.cassandra.loseAnswers(200)
+      return async () => ways.cassandra.mend()
+    },
+  },
+  {
+    name: 'ElasticMQ cannot be reached',
+    async begin({ ways }) {
+      await ways.sqs.down()
+      return () => ways.sqs.up()
+    },
+  },
+]
+
+let [passed, failed] = [0, 0]
+const trial = await Trial.start()
+try {
+  for (const fault of faults) {
+    const { checks, caughtUpAfter, growth } = await trial.run(fault, load)
+    const wrong = checks.filter(check => check.wrong !== undefined)
+    console.log(`${wrong.length === 0 ? '✓' : '✗'} ${fault.name}, for ${load.seconds} s`)
+    console.log(`  caught up ${(caughtUpAfter / 1000).toFixed(1)} s after it, ${growth >> 20} MB more in memory`)
+    for (const check of wrong) console.log(`  ✗ ${check.name}: ${check.wrong}`)
+    passed += checks.length - wrong.length
+    failed += wrong.length
+  }
+} finally {
+  await trial.stop()
+}
+console.log(`${passed} passed, ${failed} failed`)
+process.exitCode = failed === 0 ? 0 : 1

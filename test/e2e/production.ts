@@ -1,0 +1,28 @@
+// The event processor on real servers, compared with a recomputation from its file. Starts the servers, and stops them.
+// npm run e2e -- [--events 100000] [--seed 1] [--few-of 100] [--always-of 1000]
+import { parseArgs } from 'node:util'
+import { runProduction } from './production/run.ts'
+
+const { values } = parseArgs({
+  options: {
+    events: { type: 'string', default: '100000' },
+    seed: { type: 'string', default: '1' },
+    'few-of': { type: 'string', default: '100' },
+    'always-of': { type: 'string', default: '1000' },
+  },
+})
+
+const { checks, pauses } = await runProduction({
+  events: Number(values.events),
+  seed: Number(values.seed),
+  fewOf: Number(values['few-of']),
+  alwaysOf: Number(values['always-of']),
+  say: line => console.log(line),
+})
+const grow = pauses.every((pause, i) => i === 0 || pause > pauses[i - 1]!)
+const mean = pauses.map(pause => `${pause.toFixed(0)} ms`).join(', ')
+const all = [...checks, { name: `pauses between tries grow (${mean} in the mean)`, wrong: grow ? undefined : 'they do not' }]
+for (const { name, wrong } of all) console.log(wrong === undefined ? `✓ ${name}` : `✗ ${name}: ${wrong}`)
+const failed = all.filter(({ wrong }) => wrong !== undefined).length
+console.log(`${all.length - failed} passed, ${failed} failed`)
+process.exitCode = failed === 0 ? 0 : 1
