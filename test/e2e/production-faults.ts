@@ -35,8 +35,12 @@ const faults: readonly Fault[] = [
   {
     name: 'F08b, answers of Cassandra are lost after the write',
     async begin({ ways }) {
+      const { lost } = ways.cassandra
       ways.cassandra.loseAnswers(200)
-      return async () => ways.cassandra.mend()
+      return async () => {
+        if (ways.cassandra.lost === lost) throw new Error('no answer was lost: raise --rate or --seconds')
+        ways.cassandra.mend()
+      }
     },
   },
   {

@@ -106,9 +106,15 @@ export function compareRetryCounts(refuser: Refuser, expected: ReadonlyMap<strin
   return { name: 'messages say how often they were sent again', wrong: mapsDiffer(found, wanted, String) }
 }
 
-/** The mean pause before each try again, milliseconds, of the events that were always refused. */
-export function meanPauses(refusers: readonly Refuser[], dead: Iterable<string>): readonly number[] {
-  const all = [...dead].map(uid => refusers.map(({ tries }) => tries.get(uid) ?? []).find(tries => tries.length === 6) ?? [])
-  const tried = all.filter(tries => tries.length === 6)
+/** The mean pause before each try again, milliseconds, of the events that a system has always refused. The first holds the rest of the batch, too. */
+export function meanPauses(refuser: Refuser): readonly number[] {
+  const tried = [...refuser.tries.values()].filter(tries => tries.length === 6)
   return [1, 2, 3, 4, 5].map(n => tried.reduce((sum, tries) => sum + tries[n]!.at - tries[n - 1]!.at, 0) / tried.length)
+}
+
+/** Whether pauses grow. */
+export function comparePauses(where: string, pauses: readonly number[]): Check {
+  const grow = pauses.slice(2).every((pause, i) => pause > pauses[i + 1]!)
+  const mean = pauses.map(pause => `${pause.toFixed(0)} ms`).join(', ')
+  return { name: `pauses grow where events are ${where}`, wrong: grow ? undefined : `they are ${mean} in the mean` }
 }

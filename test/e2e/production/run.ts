@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs'
 import { generate, writeEvents } from '../../../examples/event-processor/generate.ts'
 import { eventOf, recompute, recomputeFile } from '../../oracle/event-processor.ts'
-import { type Production, recomputeProduction } from '../../oracle/production.ts'
+import { type Production, type Refused, recomputeProduction } from '../../oracle/production.ts'
 import { until } from '../event-processor.fixture.ts'
 import { type Check, compareRetryCounts, compareServers, compareTries, meanPauses, takeMessages } from './compare.ts'
 import { chooseRefusals, type RefusalPlan } from './refusals.ts'
@@ -18,8 +18,8 @@ export interface ProductionPlan extends RefusalPlan {
 /** What came of it. */
 export interface ProductionResult {
   readonly checks: readonly Check[]
-  /** Mean milliseconds before each try again. */
-  readonly pauses: readonly number[]
+  /** Mean milliseconds before each try again, by system. */
+  readonly pauses: { readonly [system in keyof Refused]: readonly number[] }
 }
 
 const lineFeed = Buffer.from('\n')
@@ -47,7 +47,8 @@ export async function runProduction({ events, seed, say, ...refusals }: Producti
       `memory ${megabytes(app.memory.first)} at the start, ${megabytes(app.memory.most)} at most; ${recoveries} times back to the last commit`,
     )
     const expected = recomputeProduction(recomputeFile(system.eventsFile), refused)
-    return { checks: await compared(system, expected), pauses: pausesOf(system, expected) }
+    const pauses = { stored: meanPauses(system.refusers.stored), queued: meanPauses(system.refusers.queued) }
+    return { checks: await compared(system, expected), pauses }
   } finally {
     await system.stop()
   }
@@ -94,6 +95,3 @@ async function compared({ outside, refusers }: System, expected: Production): Pr
     compareRetryCounts(refusers.queued, expected.tries.queued),
   ]
 }
-
-const pausesOf = ({ refusers }: System, { dead }: Production): readonly number[] =>
-  meanPauses([refusers.stored, refusers.queued], dead.keys())
