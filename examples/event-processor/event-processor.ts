@@ -48,7 +48,7 @@ export interface Surroundings {
 const eventSchema = jsonSchema<Event>(new URL('resource/schema.json', import.meta.url))
 const clientAndType = compositeKey<ClientAndType>({ client: text, type: text })
 const invalid = { onError: { deadLetter: 'events-invalid' } }
-const retry = { retriesMax: 5, backoff: { min: 100, max: 30_000 } }
+const retry = { retriesMax: 5, backoff: { min: 50, max: 30_000 } }
 
 /**
  * What is done with an event that a system refuses: it is tried six times in all, with growing pauses, then put aside. A commit waits for what is held, pauses included: so not too

@@ -1,7 +1,10 @@
-// The event processor while its servers fail: rows F06 to F08b of the fault matrix. Everything is compared with a recomputation after each fault.
+// The event processor while its servers fail, one way after the other. Everything is compared with a recomputation after each fault.
 // node test/e2e/production-faults.ts [--seconds 60] [--rate 100]
+import { appendFileSync, readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { generate } from '../../examples/event-processor/generate.ts'
 import { type Fault, Trial } from './production/faults.ts'
+import type { System } from './production/system.ts'
 
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '60' }, rate: { type: 'string', default: '100' } } })
 const load = { seconds: Number(values.seconds), rate: Number(values.rate) }
@@ -9,7 +12,7 @@ const load = { seconds: Number(values.seconds), rate: Number(values.rate) }
 const faults: readonly Fault[] = [
   { name: 'nothing, for comparison', begin: async () => async () => {} },
   {
-    name: 'F08, Cassandra is killed and comes back',
+    name: 'Cassandra is killed and comes back',
     async begin({ servers, ways }) {
       await servers.cassandra.kill()
       return async watch => {
@@ -22,7 +25,7 @@ const faults: readonly Fault[] = [
     },
   },
   {
-    name: 'F08b, Cassandra answers after two seconds',
+    name: 'Cassandra answers after two seconds',
     async begin({ ways }) {
       ways.cassandra.delay(2000)
       return async () => {
@@ -33,7 +36,7 @@ const faults: readonly Fault[] = [
     },
   },
   {
-    name: 'F08b, answers of Cassandra are lost after the write',
+    name: 'answers of Cassandra are lost after the write',
     async begin({ ways }) {
       const { lost } = ways.cassandra
       ways.cassandra.loseAnswers(200)
@@ -50,7 +53,42 @@ const faults: readonly Fault[] = [
       return () => ways.sqs.up()
     },
   },
+  {
+    name: 'an event is larger than a queue takes',
+    async begin({ eventsFile }) {
+      const event = JSON.parse(String([...generate({ events: 1, seed: 99 })][0])) as object
+      appendFileSync(eventsFile, `${JSON.stringify({ ...event, note: 'x'.repeat(300_000) })}\n`)
+      return async () => {}
+    },
+  },
+  {
+    name: 'the last tenth of the events comes again',
+    async begin({ eventsFile }) {
+      const lines = readFileSync(eventsFile, 'utf8').split('\n').slice(0, -1)
+      appendFileSync(
+        eventsFile,
+        lines
+          .slice(-Math.ceil(lines.length / 10))
+          .map(line => `${line}\n`)
+          .join(''),
+      )
+      return async () => {}
+    },
+  },
 ]
+
+/** The application does not start without the topic of its dead letters, and says so. */
+async function startWithoutDeadLetters({ servers, startApp }: System): Promise<boolean> {
+  const { address } = servers.kafka
+  await servers.kafka.tool('org.apache.kafka.tools.TopicCommand', '--bootstrap-server', address, '--delete', '--topic', 'events-dead')
+  const said = await startApp().then(
+    app => app.stop().then(() => 'it started'),
+    (error: Error) => error.message,
+  )
+  const refused = /RIACHO_TOPIC_MISSING: .*events-dead/.test(said)
+  console.log(refused ? '✓ it does not start without the topic of its dead letters' : `✗ without the topic of its dead letters: ${said}`)
+  return refused
+}
 
 let [passed, failed] = [0, 0]
 const trial = await Trial.start()
@@ -64,6 +102,8 @@ try {
     passed += checks.length - wrong.length
     failed += wrong.length
   }
+  if (await trial.withoutApp(startWithoutDeadLetters)) passed++
+  else failed++
 } finally {
   await trial.stop()
 }

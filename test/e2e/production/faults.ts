@@ -126,11 +126,10 @@ export class Trial {
     return { checks, caughtUpAfter, growth }
   }
 
-  /** Ends the application, and does something with the servers that are left. */
-  async stopApp(then: (system: System) => Promise<void>): Promise<void> {
+  /** Ends the application, and does something with what is left. */
+  async withoutApp<T>(work: (system: System) => Promise<T>): Promise<T> {
     await this.#app.stop()
-    await this.#watch.close()
-    await then(this.#system)
+    return work(this.#system)
   }
 
   async stop(): Promise<void> {

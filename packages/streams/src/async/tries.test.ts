@@ -79,6 +79,23 @@ describe('tries', () => {
     expect([out, task.stage.size]).toEqual([['B1', 'A1', 'A2'], 0])
   })
 
+  it('of records that are then tried each alone let go on what waited for them, once', async () => {
+    const { feed, flights, out, task } = openStage(batched)
+    await feed(['a', 'a1'], ['a', 'a2'], ['b', 'b1'])
+    const busy = new SinkError('transient', 'busy')
+    const failures = new Map([
+      [0, busy],
+      [2, busy],
+    ])
+    await flights[0]!.fail(new SinkError('transient', 'two rows', { failures }))
+    await task.advance(100)
+    await flights[1]!.fail(new SinkError('poison', 'one of them'))
+    await flights[2]!.fail(new SinkError('poison', 'this one'))
+    expect([out, task.deadLetters.length, task.stage.size]).toEqual([['A2'], 1, 1])
+    await flights[3]!.done()
+    expect([out, flights.map(({ values }) => values.join()), task.stage.size]).toEqual([['A2', 'B1'], ['a1,a2,b1', 'a1,b1', 'a1', 'b1'], 0])
+  })
+
   it('of one record do not count for those that wait for it and were not tried, nor become their end', async () => {
     const { feed, flights, out, started, task } = openStage({ ...batched, retry: { retriesMax: 1, backoff: retry.backoff } })
     await feed(['a', 'a1'], ['a', 'a2'], ['a', 'a3'])
