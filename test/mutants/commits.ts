@@ -11,6 +11,13 @@ const engine = 'packages/runtime/src/loop/engine.ts'
 /** Bugs of commits, restores and how a task recovers. */
 export const commits: readonly Mutant[] = [
   {
+    name: 'a restore says nothing while it goes on',
+    file: 'packages/runtime/src/restore/restore.ts',
+    find: '      alive()\n',
+    replace: '',
+    test: 'packages/runtime/src/commit/recovery.test.ts',
+  },
+  {
     name: 'offsets are committed before the flush',
     file: commit,
     find: '    await task.producer.flush()\n',

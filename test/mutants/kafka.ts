@@ -3,6 +3,20 @@ import type { Mutant } from './mutant.ts'
 /** Bugs of the client of Kafka clusters. */
 export const kafka: readonly Mutant[] = [
   {
+    name: 'the memory of a batch is used again while it may have to be sent again',
+    file: 'packages/kafka/src/producer/queue.ts',
+    find: 'if (bytes !== plain) spares.give(batch)',
+    replace: 'spares.give(batch)',
+    test: 'packages/kafka/src/producer/spares.test.ts',
+  },
+  {
+    name: 'a batch may claim to be very large',
+    file: 'packages/kafka/src/compression.ts',
+    find: 'if (length > recordBytesMax) throw',
+    replace: 'if (length > 2 ** 40) throw',
+    test: 'packages/kafka/src/compression.test.ts',
+  },
+  {
     name: 'a batch follows the first one of its partition before the broker counts the producer',
     file: 'packages/kafka/src/producer/queue.ts',
     find: '(this.onTheWay > 0 && (this.#again || !this.#counted))',
@@ -19,7 +33,7 @@ export const kafka: readonly Mutant[] = [
   {
     name: 'a producer goes beyond what the broker remembers while the oldest batch is not acknowledged',
     file: 'packages/kafka/src/producer/queue.ts',
-    find: '    sealed.done = true\n    this.bytes -= sealed.bytes.length\n    this.#trim()\n',
+    find: '    sealed.done = true\n    this.bytes -= sealed.bytes.length\n',
     replace: '    this.#drop(sealed)\n',
     test: 'packages/kafka/src/producer/queue.test.ts',
   },

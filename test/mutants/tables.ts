@@ -61,8 +61,8 @@ export const tables: readonly Mutant[] = [
   {
     name: 'a table whose topic is its changelog comes back from its end',
     file: 'packages/runtime/src/restore/restore.ts',
-    find: 'settings, each, offset)',
-    replace: 'settings, each)',
+    find: 'home, each, offset)',
+    replace: 'home, each)',
     test: 'packages/runtime/src/restore/source-changelog.test.ts',
   },
   {

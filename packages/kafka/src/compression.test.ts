@@ -1,6 +1,7 @@
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { BatchCursor, BatchEncoder, batchField, type RecordCursor } from '@riacho/streams/engine'
 import { expect, it } from 'vitest'
-import { codecs, compressed, decompress } from './compression.ts'
+import { type Codec, codecs, compressed, decompress } from './compression.ts'
 import { librdkafkaSegments } from './librdkafka.fixture.ts'
 
 const text = (frame: Buffer, start: number, end: number): string | null => (start < 0 ? null : frame.toString('utf8', start, end))
@@ -67,6 +68,22 @@ it.each(codecs.filter(codec => codec !== 'none'))('%s: bytes that cannot be deco
   packed.fill(0xff, 61)
   const cursor = new BatchCursor(packed, 0, packed.length, 0, { decompress, of: { topic: 't', partition: 4 } })
   expect(() => cursor.next()).toThrow(/RIACHO_BATCH_CORRUPT: t, partition 4: the batch at offset 0 .*cannot be decompressed/)
+})
+
+const recordBytesMax = 256 << 20
+
+it('takes no more memory for the records of a batch than its limit, whatever a few bytes claim', () => {
+  const zeros = Buffer.alloc(recordBytesMax + 1)
+  const claims = Buffer.from([0xff, 0xff, 0xff, 0xff, 0x0f, 0x00])
+  const block = Buffer.concat([Buffer.from('\x82SNAPPY\0\0\0\0\x01\0\0\0\x01\0\0\0\x06', 'latin1'), claims])
+  const packed = { gzip: gzipSync(zeros), zstd: zstdCompressSync(zeros), snappy: claims, 'snappy in blocks': block }
+  for (const [name, bytes] of Object.entries(packed)) {
+    const codec = codecs.indexOf(name.split(' ')[0] as Codec)
+    const refused = { code: 'CORRUPT_MESSAGE', retriable: false, cause: expect.any(RangeError) }
+    expect(() => decompress(codec, bytes, 0, bytes.length), name).toThrow(expect.objectContaining(refused))
+  }
+  const most = gzipSync(zeros.subarray(1))
+  expect(decompress(codecs.indexOf('gzip'), most, 0, most.length)).toHaveLength(recordBytesMax)
 })
 
 it('names a codec that nobody knows', () => {

@@ -29,6 +29,8 @@ export class Line {
   readonly broker: Broker
   /** The calls that decide what is durable, in order. */
   readonly calls: Call[] = []
+  /** How often the engine has said that it goes on. */
+  signsOfLife = 0
   /** Before a call: may wait, or throw, so that the call never happens. */
   before: (call: Call) => void | Promise<void> = () => {}
   /** After a call has happened: a throw makes its outcome unknown to the caller. */
@@ -147,6 +149,7 @@ export class Line {
       },
       commit: offsets => this.over('commit offsets', () => member.commit(offsets)),
       leave: () => this.over('leave', () => member.leave()),
+      alive: () => this.signsOfLife++,
     }
   }
 

@@ -94,7 +94,7 @@ const benchmarks: Readonly<Record<string, (sides: Sides) => readonly Comparison[
       name: 'B1p',
       what: 'produce 120-byte values to 8 partitions, idempotent, acks=all',
       inputs: [],
-      sides: [sides.producing('produce'), sides.client('produce'), ...sides.raw('produce')],
+      sides: [sides.producing('produce'), sides.client('produce'), ...sides.raw('produce'), ...sides.raw('produce-reported')],
     },
   ],
   B2: sides =>

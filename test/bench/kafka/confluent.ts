@@ -1,4 +1,4 @@
-/** The raw client of Confluent: `confluent.ts consume|produce --driver FOLDER --bootstrap HOST:PORT [--records N]`. */
+/** The raw client of Confluent: `confluent.ts consume|produce|produce-reported --driver FOLDER --bootstrap HOST:PORT [--records N]`. */
 import { createRequire } from 'node:module'
 import { parseArgs } from 'node:util'
 import { kafka } from '@riacho/kafka'
@@ -27,6 +27,7 @@ interface RawConsumer extends Client {
 interface RawProducer extends Client {
   produce(topic: string, partition: number, value: Buffer, key: null, timestamp: number): void
   setPollInterval(milliseconds: number): void
+  on(event: 'delivery-report', told: (failure: Error | null) => void): void
   flush(milliseconds: number, done: (failure: Error | null, answer?: unknown) => void): void
 }
 
@@ -40,6 +41,13 @@ const time = 1_699_999_980_000
 const rawTopic = 'bench-raw-120'
 const queueFull = -184
 
+const producing = {
+  acks: 'all',
+  'enable.idempotence': true,
+  'linger.ms': 100,
+  'batch.size': 131_072,
+  'queue.buffering.max.messages': 1_000_000,
+}
 const settings = {
   consume: {
     'enable.auto.commit': false,
@@ -48,8 +56,10 @@ const settings = {
     'queued.max.messages.kbytes': 65_536,
     'fetch.queue.backoff.ms': 2,
   },
-  produce: { acks: 'all', 'enable.idempotence': true, 'linger.ms': 100, 'batch.size': 131_072, 'queue.buffering.max.messages': 1_000_000 },
+  produce: producing,
+  'produce-reported': { ...producing, dr_cb: true },
 }
+type Mode = keyof typeof settings
 
 const call = <T = unknown>(f: (done: (failure: Error | null, answer?: T) => void) => void): Promise<T> =>
   new Promise((resolve, reject) => f((failure, answer) => (failure ? reject(failure) : resolve(answer as T))))
@@ -80,11 +90,17 @@ async function consume(driver: Driver, bootstrap: string, wanted: number): Promi
   return used
 }
 
-async function produce(driver: Driver, bootstrap: string, records: number): Promise<Omit<Pass, 'verify'>> {
+/** With reports it knows of each record whether it was acknowledged; without, one that fails is lost in silence. */
+async function produce(driver: Driver, bootstrap: string, records: number, mode: Mode): Promise<Omit<Pass, 'verify'>> {
   const broker = await kafka({ brokers: [bootstrap] })
   const topic = `bench-raw-${process.pid}-${Date.now()}`
   await broker.admin.createTopics([{ name: topic, partitions, config: { 'retention.ms': '-1' } }])
-  const producer = new driver.Producer({ 'bootstrap.servers': bootstrap, ...settings.produce }, {})
+  const producer = new driver.Producer({ 'bootstrap.servers': bootstrap, ...settings[mode] }, {})
+  let [reports, failures] = [0, 0]
+  producer.on('delivery-report', failure => {
+    reports++
+    if (failure) failures++
+  })
   await call(done => producer.connect({}, done))
   producer.setPollInterval(100)
   const values = Array.from({ length: 1024 }, (_, i) => Buffer.alloc(120, String(i)))
@@ -99,11 +115,12 @@ async function produce(driver: Driver, bootstrap: string, records: number): Prom
     }
   }
   await call(done => producer.flush(120_000, done))
+  while (mode === 'produce-reported' && reports < records) await new Promise(resolve => setTimeout(resolve, 5))
   const used = from.until(records)
   await new Promise<void>(resolve => producer.disconnect(resolve))
   let found = 0
   await scan(broker, topic, () => found++)
-  must(found === records, `${found} records of ${records}`)
+  must(found === records && failures === 0, `${found} records of ${records}, ${failures} of them reported as failed`)
   await remove(bootstrap, [topic])
   await broker.close()
   return used
@@ -118,7 +135,7 @@ const { values: options, positionals } = parseArgs({
   },
 })
 const driver = createRequire(import.meta.url)(options.driver) as Driver
-const mode = positionals[0] as 'consume' | 'produce'
+const mode = positionals[0] as Mode
 await answerPasses('kafka-javascript', settings[mode], () =>
-  (mode === 'consume' ? consume : produce)(driver, options.bootstrap, Number(options.records)),
+  (mode === 'consume' ? consume : produce)(driver, options.bootstrap, Number(options.records), mode),
 )

@@ -2,9 +2,10 @@ import { BatchCursor, batchField } from '@riacho/streams/engine'
 import { expect, it } from 'vitest'
 import { codecs, decompress } from '../compression.ts'
 import { type Identity, PartitionQueue, type Sealed, sequenceAfter } from './queue.ts'
+import { Spares } from './spares.ts'
 
 const identity: Identity = { id: 7n, epoch: 3, transactionalId: null }
-const options = { batchBytesMax: 1 << 20, codec: 'none', full: undefined } as const
+const options = { batchBytesMax: 1 << 20, codec: 'none', full: undefined, spares: new Spares() } as const
 /** As many batches as a broker remembers. */
 const onTheWayMax = 5
 

@@ -1,7 +1,8 @@
-import { BatchEncoder, batchField, type Headers, type PartitionWriter, type TopicPartition } from '@riacho/streams/engine'
+import { type BatchEncoder, batchField, type Headers, type PartitionWriter, type TopicPartition } from '@riacho/streams/engine'
 import { type Codec, compressed } from '../compression.ts'
 import { crc32c } from '../crc32c.ts'
 import { halvesOf } from './halves.ts'
+import type { Spares } from './spares.ts'
 
 type Bytes = string | Uint8Array | null
 
@@ -17,6 +18,8 @@ export interface Sealed {
   readonly queue: PartitionQueue
   readonly records: number
   readonly bytes: Buffer
+  /** Whose memory they are, if it can be used again. */
+  readonly memory: BatchEncoder | undefined
   /** Whether it is acknowledged, before one that was sent earlier. */
   done: boolean
 }
@@ -25,6 +28,8 @@ export interface Sealed {
 export interface QueueOptions {
   readonly batchBytesMax: number
   readonly codec: Codec
+  /** Shared with the producer's other partitions. */
+  readonly spares: Spares
   /** Called when a full batch may be sent. Without it full batches wait for {@link PartitionQueue.close}, too. */
   readonly full: (() => void) | undefined
   /** Called when a batch begins. */
@@ -112,7 +117,7 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
   }
 
   #begin(): BatchEncoder {
-    const batch = new BatchEncoder(this.#capacity)
+    const batch = this.#options.spares.take(this.#capacity)
     this.#batches.push(batch)
     this.bytes += batch.size
     this.#options.begun?.()
@@ -176,6 +181,7 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
     if (!this.#unacknowledged.includes(sealed)) return
     sealed.done = true
     this.bytes -= sealed.bytes.length
+    if (sealed.memory !== undefined) this.#options.spares.give(sealed.memory)
     this.#trim()
   }
 
@@ -297,9 +303,11 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
 
   #numbered(batch: BatchEncoder, sequence: number): Sealed {
     const { id, epoch, transactionalId } = this.#identity
-    const { codec } = this.#options
+    const { codec, spares } = this.#options
     const records = batch.count
     const plain = batch.finish(Number(id), epoch, sequence, transactionalId !== null, { crc: codec === 'none' && crc32c })
-    return { queue: this, records, bytes: compressed(plain, codec), done: false }
+    const bytes = compressed(plain, codec)
+    if (bytes !== plain) spares.give(batch)
+    return { queue: this, records, bytes, memory: bytes === plain ? batch : undefined, done: false }
   }
 }

@@ -5,6 +5,7 @@ import { keyOf } from '../metadata/partitions.ts'
 import type { Links } from '../transport/links.ts'
 import { type Identity, PartitionQueue, type QueueOptions, type Sealed } from './queue.ts'
 import { produceRequest } from './request.ts'
+import { Spares } from './spares.ts'
 
 /** What a sender needs. */
 export interface SenderHome {
@@ -43,6 +44,7 @@ export class Sender {
   ending = false
   readonly #home: SenderHome
   readonly #queues = new Map<string, PartitionQueue>()
+  readonly #spares = new Spares()
   /** Partitions that the open transaction has. */
   readonly #enlisted = new Set<PartitionQueue>()
   readonly #requests = new Map<number, number>()
@@ -72,7 +74,7 @@ export class Sender {
       const { hold, lingerMs } = this.#home
       const full = hold ? undefined : () => this.#schedule()
       const begun = hold || lingerMs === undefined ? undefined : () => this.#linger(lingerMs)
-      queue = new PartitionQueue(at, this.#identity, { ...this.#home.queue, full, begun })
+      queue = new PartitionQueue(at, this.#identity, { ...this.#home.queue, spares: this.#spares, full, begun })
       this.#queues.set(key, queue)
     }
     return queue

@@ -129,6 +129,20 @@ it('a producer that cannot abort does not keep a task from going back', async ()
   await engine.close()
 })
 
+it('a restore says that the engine lives: it may take longer than a group waits', async () => {
+  const { broker, line } = await laid()
+  const engine = await joined(plan, { broker: line.broker })
+  await take(engine)
+  await engine.commitDue(true)
+  await write(broker, 'in', ...numbered(1))
+  await take(engine)
+  line.failOnce('commit offsets')
+  line.signsOfLife = 0
+  await engine.commitDue(true)
+  expect([engine.counters.recoveries, line.signsOfLife > 0]).toEqual([1, true])
+  await engine.close()
+})
+
 it('going back is no crash: it does not make a record suspect of killing the process', async () => {
   const { broker, line } = await laid()
   await broker.admin.createTopics([{ name: 'dead', partitions: 1 }])

@@ -76,8 +76,8 @@ export class Engine {
       this.#globals = new GlobalTables(plan, counts, settings, counters)
       await this.#globals.load()
     }
-    const globals = this.#globals
-    this.#context = { plan, settings, counters, counts, connectors, globals, lookUp, wake: () => this.wake() }
+    const alive = (): void => this.#seat?.alive()
+    this.#context = { plan, settings, counters, counts, connectors, globals: this.#globals, lookUp, wake: () => this.wake(), alive }
     this.#wake = () => this.#fetcher.wake()
     const topics = [...new Set(this.plan.subTopologies.flatMap(part => part.topics))]
     this.#seat = new Seat({ broker, group: { group: plan.id, topics }, work: this, between, lost })
@@ -114,7 +114,7 @@ export class Engine {
 
   /** Fetches for at most `maxWait` milliseconds and queues what came. */
   async fetch(maxWait: number): Promise<void> {
-    this.#seat?.member.alive?.()
+    this.#seat?.alive()
     await this.#countStarts()
     for (const { readers } of this.#open.values()) for (const reader of readers) reader.fill()
     this.#pauseOrResume()

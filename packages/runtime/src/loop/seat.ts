@@ -32,6 +32,11 @@ export class Seat {
     return this.#member!
   }
 
+  /** The engine goes on. */
+  alive(): void {
+    this.#member?.alive?.()
+  }
+
   /** Joins; resolves after the first assignment. */
   async join(): Promise<void> {
     const first = Promise.withResolvers<void>()

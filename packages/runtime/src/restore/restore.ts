@@ -1,5 +1,4 @@
 import {
-  type Broker,
   internal,
   isLogged,
   type Node,
@@ -15,24 +14,27 @@ import type { Settings } from '../options.ts'
 import { Decoder } from '../task/decoder.ts'
 import type { EngineTask } from '../task/task.ts'
 
+/** What a restore needs of its engine. */
+export interface RestoreHome {
+  readonly plan: Topology
+  readonly settings: Settings
+  /** Called while it goes on: a restore may take longer than a group waits for a member of whom nothing is heard. */
+  alive(): void
+}
+
 /** Rebuilds the stores of a task from their changelogs. `committed`: how far the task has read its topics. Returns how many records that took. */
 export async function restore(
   task: EngineTask,
-  plan: Topology,
-  settings: Settings,
+  home: RestoreHome,
   committed: ReadonlyMap<string, { readonly offset: number }>,
 ): Promise<number> {
+  const { plan } = home
   let restored = 0
   for (const [name, store] of task.stores) {
     const table = plan.sourceLogs.get(name)
-    if (table !== undefined) restored += await reread(task, store, table, settings, committed)
+    if (table !== undefined) restored += await reread(task, store, table, home, committed)
     else if (isLogged(plan.sourceLogs, plan.stores.get(name)!))
-      restored += await walk(
-        settings.broker,
-        { topic: internal.changelog(plan.id, name), partition: task.partition },
-        settings,
-        restoring(store),
-      )
+      restored += await walk({ topic: internal.changelog(plan.id, name), partition: task.partition }, home, restoring(store))
     store.committed()
   }
   return restored
@@ -54,13 +56,13 @@ async function reread(
   task: EngineTask,
   store: Store,
   { label, source }: Node,
-  settings: Settings,
+  home: RestoreHome,
   committed: ReadonlyMap<string, { readonly offset: number }>,
 ): Promise<number> {
   const [topic] = source!.topics
   const offset = committed.get(topic!)?.offset
   if (offset === undefined) return 0
-  const quiet = { drop: () => {}, deadLetter: () => {}, now: () => settings.clock.now(), position: () => null }
+  const quiet = { drop: () => {}, deadLetter: () => {}, now: () => home.settings.clock.now(), position: () => null }
   const decoder = new Decoder(label, source!, quiet, false, false)
   const each: Each = cursor => {
     if (!decoder.take(cursor)) return
@@ -71,13 +73,13 @@ async function reread(
     if (key !== null)
       store.restore(key, value === null ? null : valueIn(cursor), timestamp, cursor.hasHeaders ? cursor.headers() : noHeaders)
   }
-  return walk(settings.broker, { topic: topic!, partition: task.partition }, settings, each, offset)
+  return walk({ topic: topic!, partition: task.partition }, home, each, offset)
 }
 
 /** The position that the last commit gave a connector's partition, or null. */
-export async function lastPosition(at: TopicPartition, partition: string, settings: Settings): Promise<Uint8Array | null> {
+export async function lastPosition(at: TopicPartition, partition: string, home: RestoreHome): Promise<Uint8Array | null> {
   let last: Uint8Array | null = null
-  await walk(settings.broker, at, settings, cursor => {
+  await walk(at, home, cursor => {
     const [key, value] = [keyIn(cursor), valueIn(cursor)]
     if (key !== null && value !== null && Buffer.from(key).toString() === partition) last = Uint8Array.from(value)
   })
@@ -96,13 +98,8 @@ const valueIn = ({ valueFrame, valueStart, valueEnd }: RecordCursor): Uint8Array
  * Reads a partition with read_committed from its beginning until the position reaches the high watermark, or `before`. The position counts control records and compacted gaps, so
  * a tail without data ends it too; the caller's producer has been opened before, so no transaction of a predecessor is open.
  */
-async function walk(
-  broker: Broker,
-  at: TopicPartition,
-  settings: Settings,
-  each: Each,
-  before = Number.POSITIVE_INFINITY,
-): Promise<number> {
+async function walk(at: TopicPartition, { settings, alive }: RestoreHome, each: Each, before = Number.POSITIVE_INFINITY): Promise<number> {
+  const { broker } = settings
   const [offsets] = await broker.admin.offsets([at])
   const end = Math.min(before, offsets?.highWatermark ?? 0)
   let position = offsets?.start ?? 0
@@ -113,6 +110,7 @@ async function walk(
   let progress = settings.clock.now()
   try {
     while (position < end) {
+      alive()
       for (const batches of await fetcher.poll(100)) {
         try {
           const cursor = batches.cursor()

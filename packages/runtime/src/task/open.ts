@@ -17,7 +17,7 @@ import type { GlobalTables } from '../global/global-tables.ts'
 import { checkTimes } from '../loop/limits.ts'
 import type { Counters } from '../observe/counters.ts'
 import type { Settings } from '../options.ts'
-import { lastPosition, restore } from '../restore/restore.ts'
+import { lastPosition, type RestoreHome, restore } from '../restore/restore.ts'
 import { compose } from './compose.ts'
 import { ConnectorReader } from './connector.ts'
 import { CrashGuard, startsMark } from './crash-guard.ts'
@@ -28,9 +28,7 @@ import { resetPosition } from './reset.ts'
 import { EngineTask } from './task.ts'
 
 /** What opening a task needs of its engine. */
-export interface OpenContext {
-  readonly plan: Topology
-  readonly settings: Settings
+export interface OpenContext extends RestoreHome {
   readonly counters: Counters
   readonly counts: ReadonlyMap<string, number>
   /** Partitions of each connector by its name. */
@@ -135,7 +133,7 @@ async function filled(task: EngineTask, context: OpenContext, known: Committed, 
   checkTimes(task, settings.keepStreamTime)
   // All of them before the restore: a processor may ask for its store only when a record comes.
   for (const spec of part.stores) task.store(spec)
-  const restored = fresh ? await restore(task, plan, settings, known) : 0
+  const restored = fresh ? await restore(task, context, known) : 0
   if (restored > 0) settings.log({ level: 'info', message: 'state restored', task: task.id, records: restored })
   const readers: ConnectorReader[] = []
   for (const { node, topic, facts, emit, unread } of inputsOf(plan, entrances)) {
@@ -159,7 +157,7 @@ async function filled(task: EngineTask, context: OpenContext, known: Committed, 
     if (connector !== undefined) {
       const source = context.connectors.get(name)![partition]!
       const with_ = { recordsMax: settings.limits.connectorRecordsMax, clock: settings.clock, log: settings.log, wake: context.wake }
-      readers.push(new ConnectorReader(connector, source, await lastPosition(at, source, settings), input, with_))
+      readers.push(new ConnectorReader(connector, source, await lastPosition(at, source, context), input, with_))
     }
   }
   return readers

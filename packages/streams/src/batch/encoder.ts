@@ -38,6 +38,11 @@ export class BatchEncoder {
     return this.#p
   }
 
+  /** Bytes for which it has memory. */
+  get capacity(): number {
+    return this.#buffer.length
+  }
+
   /**
    * Adds a record. Strings are written as UTF-8, and count with three bytes a UTF-16 unit until they are. Throws RIACHO_TIMESTAMP for a
    * timestamp that is no safe integer, RIACHO_ENCODE for a record that may need more than the limit; the batch is then as it was.
