@@ -14,6 +14,10 @@ export interface Entry<A, B> extends LaneEntry {
   readonly from: Position | null
   /** How many records of that input record came before this one. */
   readonly nth: number
+  /** Of a record that was in retry topics: how many they were, the tries that had failed by then, and when the first did. */
+  readonly round: number
+  readonly tries: number
+  readonly firstFailure: number | undefined
   state: 'open' | 'done' | 'gone'
   result: B | undefined
 }
