@@ -20,6 +20,7 @@ export const codes = {
   RIACHO_UNREADABLE: 'a record that is not of the form that was asked for',
   RIACHO_DATA_DIRECTORY: 'a data directory that is missing, or several and none was named',
   RIACHO_PURGE: 'a purge of dead letters that does not say which',
+  RIACHO_REPLAY: 'a replay of dead letters that says two ways',
   RIACHO_TOPIC: 'a topic, or a part of one, that the broker does not have',
   RIACHO_SHUTDOWN_TIMEOUT: 'stopping took longer than allowed',
 } as const

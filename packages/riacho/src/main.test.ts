@@ -71,7 +71,9 @@ describe('riacho', () => {
     [['run'], 'file'],
     [['run', entry, '--wings'], '--wings'],
     [['describe', entry, '--format', 'poem'], 'poem'],
-    [['produce', 'orders'], '--from'],
+    [['produce', 'orders', '--partition', '-1'], '--partition'],
+    [['produce', 'orders', '--header', 'x'], '--header'],
+    [['consume', 'orders', '--from-time', 'noon'], '--from-time'],
     [['consume', 'orders', '--max', '0'], '--max'],
     [['dlq'], 'replay'],
     [['dlq', 'show', 'dead', '--since', 'noon'], '--since'],
@@ -155,6 +157,22 @@ describe('riacho produce and consume', () => {
       ['c', { base64: '/w==' }],
     ])
     expect(await consumed('orders', '--max', '2')).toHaveLength(2)
+  })
+
+  it('read standard input as it comes, and say at which line it ends', async () => {
+    const { child, ended } = start(['produce', 'orders', '--value', 'json', '--data-dir', 'data'])
+    child.stdin!.end('{"a":1}\n{"a":2}\nno JSON\n{"a":3}\n')
+    expect(await ended).toMatchObject({
+      code: 1,
+      error: expect.stringMatching(/^RIACHO_INPUT: standard input, line 3: .*the 2 lines before it/),
+    })
+    expect((await consumed('orders', '--value', 'json')).map(({ value }) => value)).toEqual([{ a: 1 }, { a: 2 }])
+    const more = start(['produce', 'orders', '--records', '--header', 'from=test', '--data-dir', 'data'])
+    more.child.stdin!.end('{"key":"k","value":"v","timestamp":"2026-11-21T00:00:00Z"}\n')
+    expect(await more.ended).toMatchObject({ code: 0, out: '1 records written to orders\n' })
+    expect(await consumed('orders', '--from-time', '2026-11-21T00:00:00Z', '--key', 'text', '--max', '3')).toContainEqual(
+      expect.objectContaining({ key: 'k', value: 'v', headers: [['from', 'test']] }),
+    )
   })
 
   it('print more than a pipe takes at once', async () => {

@@ -7,6 +7,13 @@ import { purgeLetters } from './purge.ts'
 import { replayLetters } from './replay.ts'
 import { showLetters } from './show.ts'
 
+interface ReplayFlags {
+  readonly to?: string
+  readonly intoStage?: true
+  readonly rate?: number
+  readonly max?: number
+}
+
 function time(text: string): number {
   const at = Date.parse(text)
   if (Number.isNaN(at)) throw new InvalidArgumentError('Give a time as 2026-11-21T12:00:00Z.')
@@ -45,11 +52,15 @@ export function addDlq<F extends object>(program: Command, { addPlace, onBroker,
 
   const replay = filtered('replay', 'write their records again, each once, into the topics that they came from')
     .option('--to <topic>', 'into this topic instead')
+    .option('--into-stage', 'into the stage that failed instead, if it has retry topics: nothing before the stage is done again')
     .option('--rate <count>', 'so many records a second at most', positive)
     .option('--max <count>', 'end after so many', positive)
     .option('--again', 'also those that were replayed before')
-    .action((topic: string, flags: F & LetterFilter & { readonly to?: string; readonly rate?: number; readonly max?: number }) =>
-      onBroker(flags, false, async (broker, signal) => print(JSON.stringify(await replayLetters(broker, topic, { ...flags, signal })))),
+    .action((topic: string, flags: F & LetterFilter & ReplayFlags) =>
+      onBroker(flags, false, async (broker, signal) => {
+        if (flags.to !== undefined && flags.intoStage) throw failure('RIACHO_REPLAY', 'where to? Give one of --to TOPIC and --into-stage')
+        await print(JSON.stringify(await replayLetters(broker, topic, { ...flags, signal })))
+      }),
     )
 
   const purge = dlq

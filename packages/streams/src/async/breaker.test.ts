@@ -18,6 +18,17 @@ it('opens after failures of different work in a row, and not of one that fails a
   expect([breaker.state(99), breaker.state(100)]).toEqual(['open', 'half-open'])
 })
 
+it('what fails again says nothing new, unless it was let in to look', () => {
+  const breaker = new Breaker({ failures: 2, pause })
+  for (let i = 0; i < 10; i++) breaker.leave({}, 'failed again', 0)
+  expect(breaker.state(0)).toBe('closed')
+  breaker.leave({}, 'away', 0)
+  const probe = {}
+  breaker.enter(probe, 100)
+  breaker.leave(probe, 'failed again', 150)
+  expect([breaker.state(349), breaker.state(350)]).toEqual(['open', 'half-open'])
+})
+
 it('opens at once when the system is away, longer each time, up to the cap', () => {
   const breaker = new Breaker({ pause })
   let now = 0

@@ -73,8 +73,9 @@ export function ownError(error: unknown, index: number, others: boolean): unknow
 export const isHelpful = (error: unknown): boolean => !(error instanceof SinkError) || error.kind === 'transient'
 
 /** What the end of a try says of the system: one that refuses a record, or takes others, works. */
-export function endedBy(error: unknown, length: number): Ended {
-  if (!(error instanceof SinkError)) return 'failed'
+export function endedBy(error: unknown, entries: readonly Entry<unknown, unknown>[]): Ended {
+  const failed = entries.every(({ firstFailure }) => firstFailure !== undefined) ? 'failed again' : 'failed'
+  if (!(error instanceof SinkError)) return failed
   if (error.kind !== 'transient') return 'worked'
-  return error.away ? 'away' : (error.indexes ?? []).length < length && error.indexes !== undefined ? 'worked' : 'failed'
+  return error.away ? 'away' : (error.indexes ?? []).length < entries.length && error.indexes !== undefined ? 'worked' : failed
 }

@@ -3,7 +3,7 @@ import type { StreamRecord } from '../contract/record.ts'
 import type { Emit, StageRecord, Task } from '../contract/task.ts'
 import { bytes } from '../serde/bytes.ts'
 import type { RecordBytes } from '../wire/beside.ts'
-import { readWaiting, type Waiting, waitingHeaders } from '../wire/waiting.ts'
+import { positionOf, readWaiting, type Waiting, waitingHeaders } from '../wire/waiting.ts'
 
 type Plain = StreamRecord<unknown, unknown>
 
@@ -40,9 +40,10 @@ export class RetryRounds {
   }
 
   /** What a dead letter says, so that its record can be replayed into the stage; undefined of a record that cannot be encoded. */
-  entrance(record: Plain): StageRecord | undefined {
+  entrance(record: Plain, { from, nth }: Pick<Waiting, 'from' | 'nth'>): StageRecord | undefined {
+    const place = { topic: this.#way.topics[0]!, partition: this.#task.partition, timestamp: record.timestamp, from: positionOf(from), nth }
     try {
-      return { topic: this.#way.topics[0]!, partition: this.#task.partition, ...this.#encoded(record) }
+      return { ...place, ...this.#encoded(record) }
     } catch {
       return undefined
     }

@@ -257,7 +257,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
       if (!signal.aborted) this.#done(flight.entries, results)
       return undefined
     } catch (error) {
-      if (!signal.aborted) ended = endedBy(error, records.length)
+      if (!signal.aborted) ended = endedBy(error, flight.entries)
       reason = reasonOf(error)
       return { error }
     } finally {
@@ -342,7 +342,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
     }
     if (onError === 'skip') this.#task.drop('processing')
     else {
-      const stage = this.#rounds?.entrance(entry.record)
+      const stage = this.#rounds?.entrance(entry.record, entry)
       const failure = { code: 'RIACHO_ASYNC', reason: reasonOf(error), node: this.#label, attempts, firstFailure, ...(stage && { stage }) }
       this.#task.resume(entry.at, () => this.#task.deadLetter(onError.deadLetter, failure), undefined)
     }

@@ -41,7 +41,11 @@ export interface StageRecord {
   readonly partition: number
   readonly key: Uint8Array | null
   readonly value: Uint8Array | null
+  readonly timestamp: number
   readonly headers: Headers
+  /** The input record that led to it, and how many of that came to the stage before it. */
+  readonly from: Position | null
+  readonly nth: number
 }
 
 /** What a dead letter says beside the original bytes. */

@@ -1,6 +1,6 @@
 import type { Headers } from '../contract/record.ts'
 import type { Failure, Origin, StageRecord } from '../contract/task.ts'
-import { besideHeaders, readBeside } from './beside.ts'
+import { besideHeaders, type RecordBytes, readBeside } from './beside.ts'
 
 /** A record that was put aside, and why. `offset` is -1 for a record that the application had derived. */
 export interface DeadLetter {
@@ -34,7 +34,7 @@ const names = {
 
 /** What begins the names of the headers that hold the record of a stage. */
 const stagePrefix = '__riacho.stage.'
-const stagePlace = { topic: `${stagePrefix}topic`, partition: `${stagePrefix}partition` } as const
+const stagePlace = `${stagePrefix}place`
 
 /** How often asynchronous work on a record was tried again: in its dead letter, and in the tries themselves. */
 export const retryCount = 'RetryCount'
@@ -61,10 +61,13 @@ export function deadLetterHeaders(origin: Origin, { stage, ...failure }: Failure
   ]
 }
 
-function stageHeaders({ topic, partition, ...record }: StageRecord, original: Origin): Headers {
-  const given = { ...record, headers: record.headers.filter(([name]) => !isOurs(name)) }
-  const place = [[stagePlace.topic, Buffer.from(topic)] as const, [stagePlace.partition, Buffer.from(String(partition))] as const]
-  return [...place, ...besideHeaders(stagePrefix, given, original)]
+function stageHeaders({ key, value, headers, ...place }: StageRecord, original: Origin): Headers {
+  const given = { key, value, headers: headers.filter(([name]) => !isOurs(name)) }
+  return [[stagePlace, Buffer.from(JSON.stringify(place))], ...besideHeaders(stagePrefix, given, original)]
+}
+
+function readStage(place: string, headers: Headers, original: RecordBytes): StageRecord {
+  return { ...(JSON.parse(place) as Omit<StageRecord, keyof RecordBytes>), ...readBeside(stagePrefix, headers, original) }
 }
 
 /** Reads a record of a dead letter topic; facts that it does not have are empty, or -1. */
@@ -72,7 +75,7 @@ export function readDeadLetter(key: Uint8Array | null, value: Uint8Array | null,
   const found = new Map(headers.map(([name, raw]) => [name, raw === null ? '' : Buffer.from(raw).toString()]))
   const number = (name: string): number => Number(found.get(name) ?? -1)
   const original = { key, value, headers: headers.filter(([name]) => !isOurs(name)) }
-  const into = found.get(stagePlace.topic)
+  const place = found.get(stagePlace)
   return {
     code: found.get(names.code) ?? '',
     reason: found.get(names.reason) ?? '',
@@ -83,9 +86,7 @@ export function readDeadLetter(key: Uint8Array | null, value: Uint8Array | null,
     timestamp: number(names.timestamp),
     firstFailure: number(names.firstFailure),
     attempts: number(names.attempts),
-    ...(into !== undefined && {
-      stage: { topic: into, partition: number(stagePlace.partition), ...readBeside(stagePrefix, headers, original) },
-    }),
+    ...(place !== undefined && { stage: readStage(place, headers, original) }),
     original,
   }
 }

@@ -11,8 +11,8 @@ export interface Waiting {
   readonly round: number
   /** Epoch milliseconds: no try before. */
   readonly notBefore: number
-  /** Epoch milliseconds; undefined of what is tried anew. */
-  readonly firstFailure: number | undefined
+  /** Epoch milliseconds. */
+  readonly firstFailure: number
   /** The input record that led to it, and how many of that came to the stage before it. */
   readonly from: Position | null
   readonly nth: number
@@ -34,10 +34,9 @@ const isOurs = (name: string): boolean => name === retryCount || name.startsWith
 /** The headers of a record in a retry topic: those that its stage was given, then ours. */
 export function waitingHeaders(record: RecordBytes, { tries, round, notBefore, firstFailure, from, nth, at }: Waiting): Headers {
   const headers = record.headers.filter(([name]) => !isOurs(name))
-  const { topic, partition, offset } = at ?? {}
   const origin = at !== null && 'headers' in at ? at : undefined
-  const place = { from, nth, at: at === null ? null : { topic, partition, offset, ...(origin && { timestamp: origin.timestamp }) } }
-  const said = { [retryCount]: tries, [names.notBefore]: notBefore, [names.round]: round, [names.firstFailure]: firstFailure ?? -1 }
+  const place = { from: positionOf(from), nth, at: at && { ...positionOf(at), ...(origin && { timestamp: origin.timestamp }) } }
+  const said = { [retryCount]: tries, [names.notBefore]: notBefore, [names.round]: round, [names.firstFailure]: firstFailure }
   return [
     ...headers,
     ...Object.entries(said).map(([name, number]) => [name, Buffer.from(String(number))] as const),
@@ -46,12 +45,14 @@ export function waitingHeaders(record: RecordBytes, { tries, round, notBefore, f
   ]
 }
 
+/** The position alone of what may be more. */
+export const positionOf = (at: Position | null): Position | null => at && { topic: at.topic, partition: at.partition, offset: at.offset }
+
 /** Reads a record of a retry topic: the headers that its stage was given, and the rest. Throws when they are not ours. */
 export function readWaiting({ key, value, headers: all }: RecordBytes): { readonly headers: Headers; readonly waiting: Waiting } {
   const headers = all.filter(([name]) => !isOurs(name))
   const text = (name: string): string => String(all.find(([found]) => found === name)?.[1] ?? '')
   const { from, nth, at } = JSON.parse(text(names.place)) as Pick<Waiting, 'from' | 'nth' | 'at'>
-  const firstFailure = Number(text(names.firstFailure))
   const origin = at !== null && 'timestamp' in at ? { ...at, ...readBeside(originPrefix, all, { key, value, headers }) } : at
   return {
     headers,
@@ -59,7 +60,7 @@ export function readWaiting({ key, value, headers: all }: RecordBytes): { readon
       tries: Number(text(retryCount)),
       round: Number(text(names.round)),
       notBefore: notBeforeOf(all),
-      firstFailure: firstFailure < 0 ? undefined : firstFailure,
+      firstFailure: Number(text(names.firstFailure)),
       from,
       nth,
       at: origin,
