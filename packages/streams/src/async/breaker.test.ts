@@ -73,7 +73,11 @@ class Model {
 }
 
 it('is what three states say, whatever happens, and never stays open longer than its pause', () => {
-  const event = fc.record({ work: fc.nat(9), ended: fc.constantFrom<Ended>('worked', 'failed', 'away', 'left'), wait: fc.nat(300) })
+  const event = fc.record({
+    work: fc.nat(9),
+    ended: fc.constantFrom<Ended>('worked', 'failed', 'failed again', 'away', 'left'),
+    wait: fc.nat(300),
+  })
   fc.assert(
     fc.property(fc.array(event, { maxLength: 200 }), events => {
       const breaker = new Breaker({ failures: 3, pause })
@@ -104,7 +108,7 @@ it('is what three states say, whatever happens, and never stays open longer than
           model.failed.clear()
           model.openings = 0
         } else if (wasProbe && ended === 'left') model.state = 'open'
-        else if (ended !== 'left' && (model.state === 'closed' || wasProbe)) {
+        else if (ended !== 'left' && (wasProbe || (model.state === 'closed' && ended !== 'failed again'))) {
           model.failed.add(work)
           if (wasProbe || ended === 'away' || model.failed.size >= 3) {
             model.failed.clear()
