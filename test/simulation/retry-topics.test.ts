@@ -175,6 +175,21 @@ describe('a record that failed', () => {
     expect([reason, stage]).toEqual([expect.stringMatching(/no answer.*cannot wait in a topic.*BigInt/), undefined])
   })
 
+  it('before there was a dead letter topic becomes a letter all the same', async () => {
+    const sink = new Fragile()
+    sink.failing = () => new Error('no')
+    const end = (options: AsyncOptions) => topology('app', source.pipe(persist(sink, options), to('out')))
+    driver = await testDriver(end({ ...retry(10), onError: 'skip' }))
+    await pipe('k', 'v', 7, [['trace', Buffer.from('t')]])
+    await driver.close()
+    driver = await testDriver(end(retry(10)), { broker: driver.broker, wallClock: 10_000 })
+    await driver.advance(0)
+    const [letter] = sentTo('dead')
+    const read = readDeadLetter(letter!.key, letter!.value, letter!.headers)
+    expect(read).toMatchObject({ topic: 'in', offset: -1, timestamp: 7, attempts: 2 })
+    expect([told([letter!]), read.original.headers]).toEqual([['v'], [['trace', Buffer.from('t')]]])
+  })
+
   it('without a dead letter topic stops the application after its last try, and is tried again when it starts', async () => {
     const sink = new Fragile()
     sink.failing = () => new Error('no')

@@ -178,10 +178,10 @@ describe('riacho produce and consume', () => {
   it('print more than a pipe takes at once', async () => {
     const from = writeLines(
       'many.txt',
-      Array.from({ length: 5000 }, (_, i) => `line ${i}`),
+      Array.from({ length: 30_000 }, (_, i) => `line ${i}`),
     )
     await riacho('produce', 'orders', '--from', from, '--data-dir', 'data')
-    expect((await consumed('orders')).at(-1)).toMatchObject({ value: 'line 4999' })
+    expect((await consumed('orders')).at(-1)).toMatchObject({ value: 'line 29999' })
   })
 
   it('say what is missing', async () => {

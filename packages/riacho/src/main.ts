@@ -135,7 +135,9 @@ async function onBroker(flags: PlaceFlags, readOnly: boolean, work: (broker: Bro
 /** Waits while the reader of standard output is slow; a reader that is gone has what it wanted. */
 async function print(line: string): Promise<void> {
   if (process.stdout.write(`${line}\n`) || process.stdout.writableEnded || process.stdout.destroyed) return
-  await Promise.race([once(process.stdout, 'drain'), once(process.stdout, 'close')]).catch(() => {})
+  const over = new AbortController()
+  await Promise.race(['drain', 'close'].map(event => once(process.stdout, event, over))).catch(() => {})
+  over.abort()
 }
 
 async function main(): Promise<number> {

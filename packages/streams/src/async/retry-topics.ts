@@ -31,11 +31,15 @@ export class RetryRounds {
     this.#writers[waiting.round - 1]!({ ...raw, timestamp: record.timestamp, headers: waitingHeaders(raw, waiting) })
   }
 
-  /** Hands `take` what comes back. */
-  receive(take: (record: Plain, waiting: Waiting) => void): void {
+  /** Hands `take` what comes back. `letters`: dead letters are written, which need originals. */
+  receive(take: (record: Plain, waiting: Waiting) => void, letters: boolean): void {
     this.#way.returnTo(record => {
-      const { headers, waiting } = readWaiting(this.#task.origin()!)
-      take({ ...record, headers }, waiting)
+      const raw = this.#task.origin()!
+      const { headers, waiting } = readWaiting(raw)
+      const kept = waiting.at !== null && 'headers' in waiting.at
+      // A plan without dead letters kept no original: what the stage was given stands for it.
+      const at = letters && !kept ? { ...raw, ...waiting.from, headers, offset: -1 } : waiting.at
+      take({ ...record, headers }, { ...waiting, at })
     })
   }
 

@@ -3,6 +3,7 @@ import type { StreamRecord } from '../contract/record.ts'
 import type { Places } from '../contract/sink.ts'
 import type { Emit, Held, Origin, Position, Task } from '../contract/task.ts'
 import { RiachoError, reasonOf } from '../errors.ts'
+import type { Waiting } from '../wire/waiting.ts'
 import type { Ended } from './breaker.ts'
 import { type Entry, endedBy, Flight, isHelpful, ownError } from './flight.ts'
 import type { Gate } from './gate.ts'
@@ -40,9 +41,6 @@ export function stage<A extends StreamRecord<unknown, unknown>, B>(
 }
 
 const topicsInPlans = 'retry topics exist in a running topology only: leave retry.topics out here, or use this operator on a Stream'
-
-/** What of an entry is older than its stay in the stage. */
-type Past = Pick<Entry<unknown, unknown>, 'at' | 'from' | 'nth' | 'round' | 'tries' | 'firstFailure'>
 
 class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
   size = 0
@@ -93,7 +91,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
     this.#retry = inPlace(options.retry)
     if (asked.retries !== undefined) this.#rounds = new RetryRounds(task, asked.retries)
     else if (options.retry?.topics !== undefined) throw new RiachoError('RIACHO_PLAN_ONLY', topicsInPlans)
-    this.#rounds?.receive((record, waiting) => this.#enter(record as A, waiting))
+    this.#rounds?.receive((record, waiting) => this.#enter(record as A, waiting.at, waiting.from, waiting.nth, waiting), asked.origins)
   }
 
   get full(): boolean {
@@ -107,22 +105,20 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
     this.#nth = position !== null && isSame(position, this.#last) ? this.#nth + 1 : 0
     this.#last = position
     const at = this.#asked.origins ? (this.#asked.origin?.(record) ?? this.#task.origin()) : position
-    this.#enter(record, { at, from: position, nth: this.#nth, round: 0, tries: 0, firstFailure: undefined })
+    this.#enter(record, at, position, this.#nth)
   }
 
-  #enter(record: A, past: Past): void {
-    const { at, from, nth, round, tries, firstFailure } = past
-    const lane = laneOf(record.key)
+  #enter(record: A, at: Entry<A, B>['at'], from: Position | null, nth: number, waited?: Waiting): void {
     const entry: Entry<A, B> = {
       n: this.#taken++,
       record,
-      lane,
+      lane: laneOf(record.key),
       at,
       from,
       nth,
-      round,
-      tries,
-      firstFailure,
+      round: waited?.round ?? 0,
+      tries: waited?.tries ?? 0,
+      firstFailure: waited?.firstFailure,
       state: 'open',
       result: undefined,
     }
