@@ -144,6 +144,25 @@ it('the partition of what waits is paused, and goes on from there when it is due
   await engine.close()
 })
 
+it('what a commit covers is deleted from the topics, and two members share what waits', async () => {
+  await write(broker, 'in', ...input)
+  const options = { broker, guarantee: 'exactly-once', commitIntervalMs: 5, limits: { repartitionPurgeMs: 1 } } as const
+  const members = [1, 2].map(() =>
+    app(
+      retried([20, 20], value => always(value)),
+      options,
+    ),
+  )
+  await Promise.all(members.map(member => member.start()))
+  await Promise.all(members.map(member => member.untilEnd()))
+  expect((await values(broker, 'dead')).map(Number).sort((a, b) => a - b)).toEqual(numbers.filter(always).map(Number))
+  const at = [0, 1, 2].flatMap(partition => [1, 2].map(n => ({ topic: `retried-later-retry-${n}`, partition })))
+  await until('nothing is left', async () =>
+    (await broker.admin.offsets(at)).every(({ start, highWatermark }) => start > 0 && start >= highWatermark - 1),
+  )
+  await Promise.all(members.map(member => member.stop()))
+})
+
 it('is refused when its topic has other partitions than its tasks', async () => {
   await broker.admin.createTopics([{ name: 'retried-later-retry-1', partitions: 2 }])
   const running = app(

@@ -30,7 +30,7 @@ export interface FormPlace {
 export const formNames =
   'text, json, bytes (base64), int32, int64 or long, float64 or double, avro[=SUBJECT] of a registry, avro-file=SCHEMA.avsc, connect-json[=SCHEMA.json], debezium'
 
-const numbers: Readonly<Record<string, Serde<number>>> = { int32, int64, long: int64, float64, double: float64 }
+const numbers: ReadonlyMap<string, Serde<number>> = new Map(Object.entries({ int32, int64, long: int64, float64, double: float64 }))
 
 /** The form of this name. Rejects with `RIACHO_FORM`, and `RIACHO_NO_SERDES` when a package is missing. */
 export async function formOf(name: string, place: FormPlace): Promise<Form> {
@@ -39,7 +39,8 @@ export async function formOf(name: string, place: FormPlace): Promise<Form> {
     if (kind === 'text') return text
     if (kind === 'bytes') return base64
     if (kind === 'json') return jsonForm
-    if (numbers[kind] !== undefined) return encoded(numbers[kind] as Serde<unknown>)
+    const number = numbers.get(kind)
+    if (number !== undefined) return encoded(number as Serde<unknown>)
     if (kind === 'debezium') return encoded((await loadSerdes()).debezium())
   }
   if (kind === 'connect-json') {
@@ -120,7 +121,7 @@ function encoded(serde: Serde<unknown>, bytes = false): Form {
   }
 }
 
-/** What stands for bytes in JSON. Throws when it is something else. */
+/** The bytes for which `{ "base64": "…" }` stands in JSON. Throws when it is something else. */
 function bytesOf(value: unknown): Buffer {
   const given = (value as { base64?: unknown } | null)?.base64
   if (typeof given !== 'string') throw new TypeError('it is neither text nor { "base64": "…" }')

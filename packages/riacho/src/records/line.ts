@@ -1,5 +1,6 @@
+import { json } from '@riacho/streams'
 import type { Headers } from '@riacho/streams/engine'
-import type { Form } from './forms.ts'
+import { type Form, text } from './forms.ts'
 
 /** What a line says of a record: what it leaves out is for the caller. */
 export interface LineRecord {
@@ -31,6 +32,7 @@ export function plainLines({ key, value }: Forms, separator: string | undefined)
   }
 }
 
+const document = json<unknown>()
 /** Where a record came from is no part of it. */
 const ignored = ['topic', 'offset']
 const known = ['key', 'value', 'headers', 'timestamp', 'partition', ...ignored]
@@ -39,7 +41,7 @@ const known = ['key', 'value', 'headers', 'timestamp', 'partition', ...ignored]
 export const recordLines =
   ({ key, value }: Forms): ReadLine =>
   line => {
-    const read: unknown = JSON.parse(line.toString())
+    const read = document.decode(line)
     if (typeof read !== 'object' || read === null || Array.isArray(read)) throw new TypeError('it is no object: write {"value":…}')
     const given = read as Readonly<Record<string, unknown>>
     const stranger = Object.keys(given).find(name => !known.includes(name))
@@ -68,15 +70,8 @@ function headersOf(given: unknown): Headers {
   return pairs.map((pair: unknown) => {
     const [name, value] = Array.isArray(pair) ? (pair as readonly unknown[]) : []
     if (typeof name !== 'string' || value === undefined) throw new TypeError('a header is no pair: write ["name","text"]')
-    return [name, value === null ? null : inPart(`header ${name}`, () => headerBytes(value))] as const
+    return [name, value === null ? null : inPart(`header ${name}`, () => text.ofJson(value))] as const
   })
-}
-
-function headerBytes(value: unknown): Uint8Array {
-  if (typeof value === 'string') return Buffer.from(value)
-  const { base64 } = value as { readonly base64?: unknown }
-  if (typeof base64 === 'string') return Buffer.from(base64, 'base64')
-  throw new TypeError('it is neither text nor { "base64": "…" }')
 }
 
 /** Epoch milliseconds of a number or a time as text. Throws when it is neither. */

@@ -103,6 +103,7 @@ describe('forms', () => {
   it.each([
     ['poem', 'no form'],
     ['json=x', 'no form'],
+    ['constructor', 'no form'],
     ['avro', '--registry'],
     ['avro-file=missing.avsc', 'no schema'],
   ])('refuses %s', async (name, why) => {
@@ -187,6 +188,7 @@ describe('produce', () => {
     ['{"value":"v","headers":[["h"]]}', 'text', 'no pair'],
     ['{"value":"v","headers":"h"}', 'text', 'no list'],
     ['{"value":"v","headers":{"h":5}}', 'text', 'header h'],
+    ['{"value":"v","headers":{"h":{"base64":"?"}}}', 'text', 'no base64'],
     ['{"value":"v","timestamp":"noon"}', 'text', 'no time'],
     ['{"value":"v","partition":-1}', 'text', 'whole number'],
     ['{"value":"v","partition":3}', 'text', 'no partition 3'],
