@@ -1,13 +1,13 @@
 import type { Asked } from '../contract/node.ts'
 import type { StreamRecord } from '../contract/record.ts'
 import type { Places } from '../contract/sink.ts'
-import type { Emit, Held, Origin, Position, Task } from '../contract/task.ts'
+import type { Emit, Held, Position, Task } from '../contract/task.ts'
 import { RiachoError, reasonOf } from '../errors.ts'
 import type { Waiting } from '../wire/waiting.ts'
 import type { Ended } from './breaker.ts'
-import { type Entry, endedBy, Flight, isHelpful, ownError } from './flight.ts'
+import { type Entry, endedBy, Flight, isHelpful, isSame, isUntried, ownError, placeOf } from './flight.ts'
 import type { Gate } from './gate.ts'
-import { Lanes } from './lanes.ts'
+import { Lanes, laneOf } from './lanes.ts'
 import { type AsyncOptions, gateOf } from './options.ts'
 import { counted, inPlace, type Retry, tryOnce } from './retry.ts'
 import { RetryRounds } from './retry-topics.ts'
@@ -199,17 +199,18 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
       if (wait === undefined || this.#stopped) return
       if (wait > 0) await this.#task.sleep(wait, signal)
       if (signal.aborted || !(await this.#place(signal))) return
-      if (flight.apart) return this.#flyApart(flight.entries, signal)
+      if (flight.apart) return this.#flyApart(flight, signal)
     }
   }
 
   /** Each record alone, in order, because one of them spoils what they are written with. */
-  async #flyApart(entries: readonly Entry<A, B>[], signal: AbortSignal): Promise<void> {
+  async #flyApart(flight: Flight<A, B>, signal: AbortSignal): Promise<void> {
+    const { entries } = flight
     for (const [i, entry] of entries.entries()) {
       if (i > 0 && !(await this.#place(signal))) return
       // The place that it has is what `#fly` takes.
       this.#flying--
-      await this.#fly(new Flight([entry], entries.slice(i + 1)))
+      await this.#fly(flight.alone(entry, entries.slice(i + 1)))
       if (signal.aborted || this.#stopped) return
     }
   }
@@ -250,7 +251,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
         },
       })
       ended = 'worked'
-      if (!signal.aborted) this.#done(flight.entries, results)
+      if (!signal.aborted) this.#done(flight, results)
       return undefined
     } catch (error) {
       if (!signal.aborted) ended = endedBy(error, flight.entries)
@@ -282,28 +283,35 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
     const counts = flight.attempts > attempts
     if (flight.apart) return 0
     const again: Entry<A, B>[] = []
+    const untried: Entry<A, B>[] = []
     for (const [i, entry] of flight.entries.entries()) {
       const own = ownError(error, i, this.#work.written !== undefined)
-      if (own === undefined) this.#done([entry], [this.#work.written!(entry.record)])
+      if (own === undefined) finish(entry, this.#work.written!(entry.record))
+      else if (isUntried(own)) untried.push(entry)
       // What was in a retry topic has one try at a time.
       else if (wait !== undefined && isHelpful(own) && !(counts && entry.round > 0)) again.push(entry)
       else if (!this.#stopped) this.#over(entry, own, flight)
     }
+    this.#lanes.putBack(untried)
     flight.entries = again
+    this.#handOn(flight)
     return again.length === 0 ? undefined : wait
   }
 
-  #done(batch: readonly Entry<A, B>[], results: readonly B[]): void {
-    batch.forEach((entry, i) => {
-      if (this.#inOrder) {
-        entry.state = 'done'
-        entry.result = results[i]
-      } else {
-        this.size--
-        this.#task.resume(entry.at, this.#out, results[i] as B)
-      }
+  #done(flight: Flight<A, B>, results: readonly B[]): void {
+    flight.entries.forEach((entry, i) => {
+      finish(entry, results[i] as B)
     })
+    this.#handOn(flight)
+  }
+
+  #handOn(flight: Flight<A, B>): void {
     if (this.#inOrder) this.#advance()
+    else if (!this.#stopped)
+      for (const entry of flight.finished()) {
+        this.size--
+        this.#task.resume(entry.at, this.#out, entry.result as B)
+      }
   }
 
   /** There is no other try in place: a record waits in a topic for one, or is given up. */
@@ -333,7 +341,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
       this.#stopped = true
       const what = this.#unopened ? 'could not be opened' : `failed after ${attempts} tries`
       const reason = `'${this.#label}' ${what}: ${reasonOf(error)}; mend it${this.#unopened ? '' : ', or give the stage an onError'}`
-      this.#task.fail(new RiachoError('RIACHO_ASYNC', reason, { cause: error, place: { node: this.#label, ...place(entry.at) } }))
+      this.#task.fail(new RiachoError('RIACHO_ASYNC', reason, { cause: error, place: { node: this.#label, ...placeOf(entry) } }))
       return
     }
     if (onError === 'skip') this.#task.drop('processing')
@@ -377,16 +385,7 @@ function shown<A extends StreamRecord<unknown, unknown>>(
   return tries + attempts === 0 ? record : counted(record, tries + attempts)
 }
 
-/** Where a record was, without the record. */
-function place(at: Position | Origin | null): Partial<Position> {
-  return at === null ? {} : { topic: at.topic, partition: at.partition, offset: at.offset }
-}
-
-function isSame(a: Position, b: Position | null): boolean {
-  return b !== null && a.offset === b.offset && a.partition === b.partition && a.topic === b.topic
-}
-
-function laneOf(key: unknown): string | number | null {
-  if (key === null || key === undefined) return null
-  return typeof key === 'string' || typeof key === 'number' ? key : typeof key === 'bigint' ? `${key}n` : JSON.stringify(key)
+function finish<A, B>(entry: Entry<A, B>, result: B): void {
+  entry.state = 'done'
+  entry.result = result
 }
