@@ -1,10 +1,18 @@
 import { execFile } from 'node:child_process'
+import { rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { SchemaRegistry as Client, SchemaType } from '@kafkajs/confluent-schema-registry'
+import { embedded } from '@riacho/embedded'
 import { type AvroSchema, avro, avroKey, type SchemaRegistryOptions, schemaRegistry } from '@riacho/serdes'
 import { NotReady } from '@riacho/streams/engine'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { consume } from '../../packages/riacho/src/records/consume.ts'
+import { formOf } from '../../packages/riacho/src/records/forms.ts'
+import { recordLines } from '../../packages/riacho/src/records/line.ts'
+import { produce } from '../../packages/riacho/src/records/produce.ts'
 import { searchesMax } from '../../packages/serdes/src/registry.ts'
 import { type HttpProxy, startHttpProxy } from '../servers/http-proxy.ts'
 import { type RegistryServer, startRegistry } from '../servers/registry.ts'
@@ -133,6 +141,30 @@ describe('with a registry', () => {
     const bytes = await other.encode(id, { part: { sku: 'a' } })
     expect((await decoded(avro<unknown>(subject, { registry: registryOf() }), bytes)).value).toEqual({ part: { sku: 'a' } })
   })
+})
+
+it('riacho produce and consume write and read with its schemas', async () => {
+  const id = await register(pulse())
+  const broker = await embedded()
+  const place = { topic: subject, part: 'value', registry: proxy.url } as const
+  const form = await formOf(`avro=${subject}`, place)
+  const forms = { key: await formOf('text', { ...place, part: 'key' }), value: form }
+  await expect(formOf('avro', place)).resolves.toHaveProperty('toJson')
+  await form.prepare()
+  const from = join(tmpdir(), `riacho-${subject}`)
+  const bad = { tenant: 'bia', amount: 5 }
+  writeFileSync(from, [value, value, bad].map(each => JSON.stringify({ key: 'k', value: each })).join('\n'))
+  await expect(produce(broker, { topic: 'pulses', from, read: recordLines(forms) })).rejects.toThrow(
+    /line 3: .*amount.*the 2 lines before it/,
+  )
+  rmSync(from)
+  const lines: { value: unknown }[] = []
+  await consume(broker, { topic: 'pulses', untilEnd: true, forms }, line => void lines.push(JSON.parse(line)))
+  expect(lines.map(line => line.value)).toEqual([value, value])
+  await consume(broker, { topic: 'pulses', untilEnd: true, max: 1 }, line => expect(line).toContain('base64'))
+  expect(await other.getLatestSchemaId(subject)).toBe(id)
+  form.close()
+  await broker.close()
 })
 
 describe('while the registry is away', () => {

@@ -14,6 +14,7 @@ import {
   merge,
   persist,
   type Retry,
+  type RetryTopics,
   type Sink,
   SinkError,
   type StreamRecord,
@@ -93,6 +94,14 @@ orders.pipe(mapAsync(order => order.cents))
 orders.pipe(mapAsync(async order => order.cents)) satisfies KStream<string, Promise<number>>
 // @ts-expect-error how often is said
 orders.pipe(mapAsync(async order => order, { retry: {} }))
+const topics: RetryTopics = { name: 'later', delays: [10_000, 60_000] }
+const delayed: KStream<string, Order> = orders.pipe(persist(sink, { retry: { retriesMax: 5, topics }, onError: { deadLetter: 'dead' } }))
+// @ts-expect-error what names a topic has a name
+orders.pipe(mapAsync(async order => order, { retry: { retriesMax: 5, topics: { delays: [10] } } }))
+// @ts-expect-error delays are numbers of milliseconds
+orders.pipe(mapAsync(async order => order, { retry: { retriesMax: 5, topics: { name: 'later', delays: ['10s'] } } }))
+// @ts-expect-error how often is said with them, too
+orders.pipe(persist(sink, { retry: { topics } }))
 // @ts-expect-error both bounds of a batch are said
 orders.pipe(persist(sink, { batch: { recordsMax: 10 } }))
 // @ts-expect-error a sink is no function
@@ -112,4 +121,4 @@ orders.pipe(triage(order => order.kind, { shop: 'shop', web: to('web') }))
 // @ts-expect-error a route is named by a text
 orders.pipe(triage(order => order.cents, { 1: to('one') }))
 
-export const passed = [present, byClient, words, letters, ofSet, outside, all, priced, written, deleted, routed, otherwise]
+export const passed = [present, byClient, words, letters, ofSet, outside, all, priced, written, delayed, deleted, routed, otherwise]

@@ -10,12 +10,12 @@ interface TypesFlags {
   readonly to?: string
 }
 
-/** Avro is a package of its own, installed by those who need it. */
-async function loadSerdes() {
+/** Avro, and what Kafka Connect writes, is a package of its own, installed by those who need it. Rejects with `RIACHO_NO_SERDES`. */
+export async function loadSerdes() {
   try {
     return await import('@riacho/serdes')
   } catch (thrown) {
-    throw failure('RIACHO_NO_SERDES', 'Avro needs its package: install @riacho/serdes', thrown)
+    throw failure('RIACHO_NO_SERDES', 'Avro and what Kafka Connect writes need their package: install @riacho/serdes', thrown)
   }
 }
 

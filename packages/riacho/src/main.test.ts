@@ -71,7 +71,9 @@ describe('riacho', () => {
     [['run'], 'file'],
     [['run', entry, '--wings'], '--wings'],
     [['describe', entry, '--format', 'poem'], 'poem'],
-    [['produce', 'orders'], '--from'],
+    [['produce', 'orders', '--partition', '-1'], '--partition'],
+    [['produce', 'orders', '--header', 'x'], '--header'],
+    [['consume', 'orders', '--from-time', 'noon'], '--from-time'],
     [['consume', 'orders', '--max', '0'], '--max'],
     [['dlq'], 'replay'],
     [['dlq', 'show', 'dead', '--since', 'noon'], '--since'],
@@ -157,13 +159,29 @@ describe('riacho produce and consume', () => {
     expect(await consumed('orders', '--max', '2')).toHaveLength(2)
   })
 
+  it('read standard input as it comes, and say at which line it ends', async () => {
+    const { child, ended } = start(['produce', 'orders', '--value', 'json', '--data-dir', 'data'])
+    child.stdin!.end('{"a":1}\n{"a":2}\nno JSON\n{"a":3}\n')
+    expect(await ended).toMatchObject({
+      code: 1,
+      error: expect.stringMatching(/^RIACHO_INPUT: standard input, line 3: .*the 2 lines before it/),
+    })
+    expect((await consumed('orders', '--value', 'json')).map(({ value }) => value)).toEqual([{ a: 1 }, { a: 2 }])
+    const more = start(['produce', 'orders', '--records', '--header', 'from=test', '--data-dir', 'data'])
+    more.child.stdin!.end('{"key":"k","value":"v","timestamp":"2026-11-21T00:00:00Z"}\n')
+    expect(await more.ended).toMatchObject({ code: 0, out: '1 records written to orders\n' })
+    expect(await consumed('orders', '--from-time', '2026-11-21T00:00:00Z', '--key', 'text', '--max', '3')).toContainEqual(
+      expect.objectContaining({ key: 'k', value: 'v', headers: [['from', 'test']] }),
+    )
+  })
+
   it('print more than a pipe takes at once', async () => {
     const from = writeLines(
       'many.txt',
-      Array.from({ length: 5000 }, (_, i) => `line ${i}`),
+      Array.from({ length: 30_000 }, (_, i) => `line ${i}`),
     )
     await riacho('produce', 'orders', '--from', from, '--data-dir', 'data')
-    expect((await consumed('orders')).at(-1)).toMatchObject({ value: 'line 4999' })
+    expect((await consumed('orders')).at(-1)).toMatchObject({ value: 'line 29999' })
   })
 
   it('say what is missing', async () => {

@@ -8,14 +8,13 @@ import { chosenDirectory, openBroker } from './broker.ts'
 import { type Cluster, clusterOf, kafkaVariableOf } from './cluster.ts'
 import { allowedSettings, configure, flagOf, type Settings, variableOf } from './configuration.ts'
 import { addConnect } from './connect.ts'
-import { consume } from './consume.ts'
 import { type DescriptionFormat, descriptionFormats } from './describe.ts'
 import { differenceOf } from './diff.ts'
 import { addDlq } from './dlq/command.ts'
 import { explained } from './errors.ts'
 import { loadTopology } from './load.ts'
 import { harmless } from './log.ts'
-import { produce } from './produce.ts'
+import { addRecords } from './records/command.ts'
 import { run } from './run.ts'
 import { stopSignal } from './signals.ts'
 
@@ -101,57 +100,21 @@ function commandLine(): Command {
       if (grave) process.exitCode = exitCode.failed
     })
 
-  const producing = program
-    .command('produce <topic>')
-    .description('write each line of a file as a record')
-    .requiredOption('--from <file>', "the file; '-' is standard input")
-    .option('--key-separator <text>', 'what separates key and value of a line')
-  addSettings(producing, place).action(produceFile)
-
-  const consuming = program
-    .command('consume <topic>')
-    .description('print the records of a topic as lines of JSON, also while an application runs')
-    .option('--from-beginning', 'from the first record')
-    .option('--until-end', 'print what there is and end')
-    .option('--max <count>', 'end after so many records', positive)
-  addSettings(consuming, place).action(consumeTopic)
-
-  const letters = addDlq<PlaceFlags>(program, { addPlace: command => addSettings(command, place), onBroker, print, positive })
-  const others = [...addAvro(program, print), ...addConnect(program, { print, positive })]
+  const around = { addPlace: (command: Command) => addSettings(command, place), onBroker, print, positive }
+  const others = [
+    ...addRecords<PlaceFlags>(program, around),
+    ...addDlq<PlaceFlags>(program, around),
+    ...addAvro(program, print),
+    ...addConnect(program, { print, positive }),
+  ]
   // Usage errors are thrown, so that they end with their own exit code.
-  for (const command of [program, ...program.commands, ...letters, ...others])
-    command.exitOverride().showHelpAfterError('(--help shows what there is)')
+  for (const command of [program, ...program.commands, ...others]) command.exitOverride().showHelpAfterError('(--help shows what there is)')
   return program
 }
 
 async function runFile(file: string, { config, untilEnd, ...flags }: RunFlags): Promise<void> {
   const settings = configure({ file: config, environment: process.env, flags })
   await run(await loadTopology(file), { settings, untilEnd: untilEnd ?? false })
-}
-
-async function produceFile(
-  topic: string,
-  { from, keySeparator, ...flags }: PlaceFlags & { from: string; keySeparator?: string },
-): Promise<void> {
-  const broker = await openBroker(placeOf(flags))
-  try {
-    const count = await produce(broker, { topic, from, keySeparator })
-    console.log(`${count} records written to ${topic}`)
-  } finally {
-    await broker.close()
-  }
-}
-
-interface ConsumeFlags extends PlaceFlags {
-  readonly fromBeginning?: boolean
-  readonly untilEnd?: boolean
-  readonly max?: number
-}
-
-async function consumeTopic(topic: string, { fromBeginning = false, untilEnd = false, max, ...flags }: ConsumeFlags): Promise<void> {
-  await onBroker(flags, true, async (broker, signal) => {
-    await consume(broker, { topic, fromBeginning, untilEnd, count: max, signal }, print)
-  })
 }
 
 async function onBroker(flags: PlaceFlags, readOnly: boolean, work: (broker: Broker, signal: AbortSignal) => Promise<void>): Promise<void> {
@@ -172,7 +135,9 @@ async function onBroker(flags: PlaceFlags, readOnly: boolean, work: (broker: Bro
 /** Waits while the reader of standard output is slow; a reader that is gone has what it wanted. */
 async function print(line: string): Promise<void> {
   if (process.stdout.write(`${line}\n`) || process.stdout.writableEnded || process.stdout.destroyed) return
-  await Promise.race([once(process.stdout, 'drain'), once(process.stdout, 'close')]).catch(() => {})
+  const over = new AbortController()
+  await Promise.race(['drain', 'close'].map(event => once(process.stdout, event, over))).catch(() => {})
+  over.abort()
 }
 
 async function main(): Promise<number> {

@@ -6,6 +6,12 @@ export interface ReadOptions {
   readonly topic: string
   /** From the first retained record instead of what is written from now on. */
   readonly fromBeginning?: boolean
+  /** From this offset, or from the first retained one if that is later. */
+  readonly fromOffset?: number | undefined
+  /** From what this group has committed; where that is nothing, from the first retained record. */
+  readonly fromGroup?: string | undefined
+  /** Only this partition. */
+  readonly partition?: number | undefined
   /** Ends at the end that the topic had at the start, instead of waiting for more. */
   readonly untilEnd?: boolean
   /** Ends when aborted. */
@@ -17,14 +23,14 @@ const pollMs = 200
 /** Shows `visit` the committed records of a topic, in the order of each partition, until it answers `false`. Rejects with `RIACHO_TOPIC`. */
 export async function readRecords(
   broker: Broker,
-  { topic, fromBeginning = false, untilEnd = false, signal }: ReadOptions,
+  options: ReadOptions,
   visit: (slice: RecordBatches, cursor: RecordCursor) => boolean | Promise<boolean>,
 ): Promise<void> {
-  const offsets = await partitionsOf(broker, topic)
+  const { topic, untilEnd = false, signal } = options
+  const starts = await startsOf(broker, options)
   const fetcher = broker.fetcher({ isolation: 'read_committed' })
   const left = new Map<number, number>()
-  for (const { partition, start, lastStable } of offsets) {
-    const from = fromBeginning || untilEnd ? start : lastStable
+  for (const [{ partition, lastStable }, from] of starts) {
     fetcher.add({ topic, partition }, from)
     if (from < lastStable) left.set(partition, lastStable)
   }
@@ -44,6 +50,24 @@ export async function readRecords(
     signal?.removeEventListener('abort', wake)
     fetcher.close()
   }
+}
+
+/** Where to begin in each partition that is asked for. */
+async function startsOf(broker: Broker, options: ReadOptions): Promise<readonly (readonly [PartitionOffsets, from: number])[]> {
+  const { topic, fromBeginning = false, untilEnd = false, fromOffset, fromGroup, partition } = options
+  const all = await partitionsOf(broker, topic)
+  const asked = partition === undefined ? all : all.filter(each => each.partition === partition)
+  if (asked.length === 0) throw failure('RIACHO_TOPIC', `${topic} has no partition ${partition}: it has ${all.length}`)
+  const committed = fromGroup === undefined ? [] : await broker.admin.committed(fromGroup, asked)
+  return asked.map(each => {
+    if (fromOffset !== undefined && fromOffset > each.lastStable)
+      throw failure(
+        'RIACHO_TOPIC',
+        `${topic}-${each.partition} has no offset ${fromOffset}: it ends at ${each.lastStable}; give an earlier one, or one --partition`,
+      )
+    const said = fromOffset ?? (fromGroup === undefined ? undefined : (committed.find(of => of.partition === each.partition)?.offset ?? 0))
+    return [each, said === undefined ? (fromBeginning || untilEnd ? each.start : each.lastStable) : Math.max(said, each.start)] as const
+  })
 }
 
 /** The ends of all partitions of a topic. Rejects with `RIACHO_TOPIC`. */

@@ -27,7 +27,7 @@ export type {
 } from './contract/broker.ts'
 export { BrokerError } from './contract/broker.ts'
 export { type Clock, systemClock } from './contract/clock.ts'
-export type { Asked, GlobalCopy, GlobalFacts, Node, OffsetReset, SourceFacts } from './contract/node.ts'
+export type { Asked, GlobalCopy, GlobalFacts, Node, OffsetReset, RetryWay, SourceFacts } from './contract/node.ts'
 export { type Headers, noHeaders } from './contract/record.ts'
 export { NotReady, type Serde } from './contract/serde.ts'
 export type { Source, SourceReader, SourceRecord } from './contract/source.ts'
@@ -42,6 +42,7 @@ export type {
   Punctuator,
   RowsFacts,
   SinkSpec,
+  StageRecord,
   StorePlace,
   StoreSpec,
   StoreSuppliers,
@@ -63,3 +64,4 @@ export { type DeadLetter, deadLetterHeaders, readDeadLetter } from './wire/dead-
 export { partitionOf } from './wire/murmur2.ts'
 export { ScratchKey } from './wire/scratch-key.ts'
 export { SessionScratchKey, sessionTail } from './wire/session-key.ts'
+export { notBeforeOf, type Waiting, waitingHeaders } from './wire/waiting.ts'

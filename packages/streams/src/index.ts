@@ -1,8 +1,8 @@
 /// <reference path="./node-buffer.d.ts" />
 
 export type { BreakerOptions } from './async/breaker.ts'
-export type { Retry } from './async/retry.ts'
-export type { AsyncOptions } from './async/stage.ts'
+export type { AsyncOptions } from './async/options.ts'
+export type { Retry, RetryTopics } from './async/retry.ts'
 export type { OffsetReset, OnError } from './contract/node.ts'
 export type { Change, Delta, Headers, StreamRecord, Windowed } from './contract/record.ts'
 export type { Serde, Serdes } from './contract/serde.ts'

@@ -1,21 +1,17 @@
-import type { Broker } from '@riacho/streams/engine'
 import { type Command, InvalidArgumentError } from 'commander'
 import { failure } from '../errors.ts'
+import type { Surroundings } from '../surroundings.ts'
 import type { LetterFilter } from './letters.ts'
 import { listLetters } from './list.ts'
 import { purgeLetters } from './purge.ts'
 import { replayLetters } from './replay.ts'
 import { showLetters } from './show.ts'
 
-/** What the commands need of the program around them; `F`: the flags that say where the topics are. */
-export interface Surroundings<F> {
-  /** Adds those flags. */
-  readonly addPlace: (command: Command) => void
-  /** Opens the broker that they name, runs `work` and closes it. The signal is aborted when the process is told to stop. */
-  readonly onBroker: (flags: F, readOnly: boolean, work: (broker: Broker, signal: AbortSignal) => Promise<void>) => Promise<void>
-  /** Writes a line to standard output. */
-  readonly print: (line: string) => Promise<void>
-  readonly positive: (text: string) => number
+interface ReplayFlags {
+  readonly to?: string
+  readonly intoStage?: true
+  readonly rate?: number
+  readonly max?: number
 }
 
 function time(text: string): number {
@@ -56,11 +52,15 @@ export function addDlq<F extends object>(program: Command, { addPlace, onBroker,
 
   const replay = filtered('replay', 'write their records again, each once, into the topics that they came from')
     .option('--to <topic>', 'into this topic instead')
+    .option('--into-stage', 'into the stage that failed instead, if it has retry topics: nothing before the stage is done again')
     .option('--rate <count>', 'so many records a second at most', positive)
     .option('--max <count>', 'end after so many', positive)
     .option('--again', 'also those that were replayed before')
-    .action((topic: string, flags: F & LetterFilter & { readonly to?: string; readonly rate?: number; readonly max?: number }) =>
-      onBroker(flags, false, async (broker, signal) => print(JSON.stringify(await replayLetters(broker, topic, { ...flags, signal })))),
+    .action((topic: string, flags: F & LetterFilter & ReplayFlags) =>
+      onBroker(flags, false, async (broker, signal) => {
+        if (flags.to !== undefined && flags.intoStage) throw failure('RIACHO_REPLAY', 'where to? Give one of --to TOPIC and --into-stage')
+        await print(JSON.stringify(await replayLetters(broker, topic, { ...flags, signal })))
+      }),
     )
 
   const purge = dlq

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { type Broker, type Headers, type Producer, partitionOf } from '@riacho/streams/engine'
+import { type Broker, type Headers, type Origin, type Producer, partitionOf, waitingHeaders } from '@riacho/streams/engine'
 import { type LetterFilter, type PlacedLetter, readLetters } from './letters.ts'
 import { Marks } from './marks.ts'
 
@@ -7,6 +7,8 @@ import { Marks } from './marks.ts'
 export interface ReplayOptions extends LetterFilter {
   /** Where to, instead of the topic that each record came from. */
   readonly to?: string | undefined
+  /** Into the stage that failed, with what it was given, instead of the topic that each record came from. */
+  readonly intoStage?: boolean | undefined
   /** Records a second at most. */
   readonly rate?: number | undefined
   /** At most so many letters. */
@@ -23,7 +25,7 @@ export interface Replayed {
   readonly replayed: number
   /** Letters that were replayed before. */
   readonly before: number
-  /** Letters that do not say where their record came from, or whose record the application had derived: they need `to`. */
+  /** Letters that do not say where their record came from, or whose record the application had derived: they need `to`. Into stages: of stages without retry topics. */
   readonly homeless: number
   /** Letters whose topic is no longer there. */
   readonly lost: number
@@ -35,7 +37,7 @@ const recordsMax = 500
 export const replayedHeader = '__riacho.replayed-from'
 
 /**
- * Writes the original records of dead letters again: key, value, headers and timestamp as they were, into the partition that they came from. Each letter is replayed once,
+ * Writes the original records of dead letters again: key, value, headers and timestamp as they were, into the partition that they came from, or into the stage that failed. Each letter is replayed once,
  * however often the command is given or killed: records and marks share transactions, and two replays of one topic cannot run together (the older one is fenced).
  */
 export async function replayLetters(broker: Broker, topic: string, options: ReplayOptions): Promise<Replayed> {
@@ -50,6 +52,28 @@ export async function replayLetters(broker: Broker, topic: string, options: Repl
   } finally {
     await producer.close()
   }
+}
+
+/** What is written. */
+interface Written extends Pick<Origin, 'topic' | 'key' | 'value' | 'timestamp' | 'headers'> {
+  /** The partition where it belongs, if the topic has it. */
+  readonly own: number | undefined
+}
+
+/** The record that came from a topic; undefined if it came from none. */
+function asItWas({ original, topic, partition, offset, timestamp, failedAt }: PlacedLetter, to: string | undefined): Written | undefined {
+  if (to === undefined && (topic === '' || offset < 0)) return undefined
+  const own = to === undefined || to === topic ? partition : undefined
+  return { ...original, topic: to ?? topic, own, timestamp: timestamp < 0 ? failedAt : timestamp }
+}
+
+/** What the stage was given, as its retry topic holds it: due at once, with all its tries before it. */
+function asGiven({ stage, original, topic, partition, offset, timestamp, failedAt: firstFailure }: PlacedLetter): Written | undefined {
+  if (stage === undefined) return undefined
+  const at = { topic, partition, offset, timestamp, ...original }
+  const { from, nth } = stage
+  const headers = waitingHeaders(stage, { tries: 0, round: 0, notBefore: 0, firstFailure, from, nth, at })
+  return { ...stage, headers, own: stage.partition }
 }
 
 class Replay {
@@ -73,13 +97,13 @@ class Replay {
 
   /** Answers whether there may be more. */
   async take(letter: PlacedLetter): Promise<boolean> {
-    const { to, max = Number.POSITIVE_INFINITY, again = false } = this.#options
+    const { to, intoStage = false, max = Number.POSITIVE_INFINITY, again = false } = this.#options
     if (!again && this.#marks.has(letter.at)) return this.#count('before')
-    if (to === undefined && (letter.topic === '' || letter.offset < 0)) return this.#count('homeless')
-    const topic = to ?? letter.topic
-    const partitions = await this.#partitionsOf(topic)
+    const record = intoStage ? asGiven(letter) : asItWas(letter, to)
+    if (record === undefined) return this.#count('homeless')
+    const partitions = await this.#partitionsOf(record.topic)
     if (partitions === 0) return this.#count('lost')
-    this.#append(letter, topic, partitions)
+    this.#append(letter, record, partitions)
     this.#count('replayed')
     if (++this.#waiting >= Math.min(recordsMax, this.#options.rate ?? recordsMax)) await this.commit()
     return this.done.replayed < max && this.#options.signal?.aborted !== true
@@ -96,14 +120,12 @@ class Replay {
     if (early > 0) await wait(early, undefined, signal && { signal }).catch(() => {})
   }
 
-  #append(letter: PlacedLetter, topic: string, partitions: number): void {
-    const { at, original, failedAt } = letter
+  #append({ at }: PlacedLetter, { topic, key, value, timestamp, headers, own }: Written, partitions: number): void {
     const from = `${this.#topic}/${at.partition}/${at.offset}`
-    const headers: Headers = [...original.headers.filter(([name]) => name !== replayedHeader), [replayedHeader, Buffer.from(from)]]
-    const own = topic === letter.topic && letter.partition >= 0 && letter.partition < partitions ? letter.partition : undefined
-    const partition = own ?? (original.key === null ? at.offset % partitions : partitionOf(original.key, partitions))
-    const timestamp = letter.timestamp < 0 ? failedAt : letter.timestamp
-    this.#producer.partition({ topic, partition }).append(timestamp, original.key, original.value, headers)
+    const marked: Headers = [...headers.filter(([name]) => name !== replayedHeader), [replayedHeader, Buffer.from(from)]]
+    const known = own !== undefined && own >= 0 && own < partitions ? own : undefined
+    const partition = known ?? (key === null ? at.offset % partitions : partitionOf(key, partitions))
+    this.#producer.partition({ topic, partition }).append(timestamp, key, value, marked)
     this.#marks.add(at)
   }
 

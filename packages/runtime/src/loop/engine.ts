@@ -149,17 +149,17 @@ export class Engine {
     this.#fetcher.seek(at, position)
   }
 
-  /** Stops fetching what has enough, and under memory pressure all that has anything: an empty queue may always be filled, so no input starves another. */
+  /** Stops fetching what has enough or waits for its time, and under memory pressure all that has anything: an empty queue may always be filled, so no input starves another. */
   #pauseOrResume(): void {
-    const { queueBytesMax, memoryBytesMax } = this.settings.limits
+    const { clock, limits } = this.settings
+    const { queueBytesMax, memoryBytesMax } = limits
     const pressed = this.bufferedBytes >= memoryBytesMax
     for (const open of this.#open.values()) {
       for (const input of topicsOf(open)) {
-        const enough = input.bytes >= (input.paused ? queueBytesMax / 2 : queueBytesMax) || (pressed && !input.empty)
-        if (enough === input.paused) continue
-        input.paused = enough
-        if (enough) this.#fetcher.pause(input.at)
-        else this.#fetcher.resume(input.at)
+        const enough = input.bytes >= (input.paused ? queueBytesMax / 2 : queueBytesMax)
+        const pause = enough || (pressed && !input.empty) || input.dueAt > clock.now()
+        if (pause !== input.paused) this.#fetcher[pause ? 'pause' : 'resume'](input.at)
+        input.paused = pause
       }
     }
   }

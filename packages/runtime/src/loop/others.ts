@@ -1,6 +1,7 @@
-import { type Broker, BrokerError, internal, type PartitionOffsets, type TopicPartition, type Topology } from '@riacho/streams/engine'
+import { type Broker, BrokerError, type PartitionOffsets, type TopicPartition, type Topology } from '@riacho/streams/engine'
 import type { Settings } from '../options.ts'
 import type { EngineTask } from '../task/task.ts'
+import { passedTopics } from './topics.ts'
 
 /** Polls of what may be behind a committed offset before it is taken for something. */
 const tailPolls = 10
@@ -38,8 +39,7 @@ const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}-${par
 /** All partitions that the group reads, with the policies of their sources. */
 function readBy(plan: Topology, counts: ReadonlyMap<string, number>) {
   const resets = new Map(plan.nodes.flatMap(({ source }) => (source?.topics ?? []).map(topic => [topic, source!.offsetReset] as const)))
-  const repartitions = plan.subTopologies.flatMap(part => part.reads.map(node => internal.repartition(plan.id, node.repartition!)))
-  for (const topic of repartitions) resets.set(topic, 'earliest')
+  for (const topic of passedTopics(plan)) resets.set(topic, 'earliest')
   const read = new Set(plan.subTopologies.flatMap(part => part.topics))
   return [...resets]
     .filter(([topic]) => read.has(topic))

@@ -1,8 +1,9 @@
-import { internal, reasonOf, type Topology } from '@riacho/streams/engine'
+import { reasonOf, type Topology } from '@riacho/streams/engine'
 import type { Settings } from '../options.ts'
 import type { EngineTask } from '../task/task.ts'
+import { passedTopics } from './topics.ts'
 
-/** Deletes from the repartition topics what commits cover, now and then; they have no other end (Kafka Streams: `maybePurgeCommittedRecords`). */
+/** Deletes from the repartition and retry topics what commits cover, now and then; they have no other end (Kafka Streams: `maybePurgeCommittedRecords`). */
 export class Purge {
   readonly #settings: Settings
   readonly #own: ReadonlySet<string>
@@ -11,7 +12,7 @@ export class Purge {
 
   constructor(plan: Topology, settings: Settings) {
     this.#settings = settings
-    this.#own = new Set(plan.subTopologies.flatMap(part => part.reads.map(node => internal.repartition(plan.id, node.repartition!))))
+    this.#own = new Set(passedTopics(plan))
     this.#last = settings.clock.now()
   }
 
@@ -27,7 +28,7 @@ export class Purge {
     try {
       await broker.admin.deleteRecords(covered)
     } catch (error) {
-      log({ level: 'warn', message: `old records of repartition topics could not be deleted: ${reasonOf(error)}` })
+      log({ level: 'warn', message: `old records of repartition and retry topics could not be deleted: ${reasonOf(error)}` })
     } finally {
       this.#running = false
     }

@@ -15,7 +15,15 @@ import type { Settings } from '../options.ts'
 
 const day = 86_400_000
 
-/** The topics that an application owns, with Kafka Streams' configurations (`InternalTopicConfig`): repartitions, changelogs, positions of connectors. */
+/** Nothing of it is deleted before it is read. */
+const movedConfig = {
+  'cleanup.policy': 'delete',
+  'retention.ms': '-1',
+  'segment.bytes': '52428800',
+  'message.timestamp.type': 'CreateTime',
+}
+
+/** The topics that an application owns, with Kafka Streams' configurations (`InternalTopicConfig`): repartitions, retries, changelogs, positions of connectors. */
 export function internalTopics(plan: Topology, counts: ReadonlyMap<string, number>, additionalRetentionMs = day): readonly TopicSpec[] {
   const specs: TopicSpec[] = []
   for (const part of plan.subTopologies) {
@@ -24,9 +32,11 @@ export function internalTopics(plan: Topology, counts: ReadonlyMap<string, numbe
       specs.push({
         name,
         partitions: counts.get(name) ?? 1,
-        config: { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'segment.bytes': '52428800', 'message.timestamp.type': 'CreateTime' },
+        config: movedConfig,
       })
     }
+    for (const name of part.nodes.flatMap(node => (node.retries === undefined ? [] : internal.retry(plan.id, node.retries))))
+      specs.push({ name, partitions: taskCount(part, counts), config: movedConfig })
     for (const spec of part.stores) {
       if (!isLogged(plan.sourceLogs, spec)) continue
       specs.push({
@@ -43,6 +53,13 @@ export function internalTopics(plan: Topology, counts: ReadonlyMap<string, numbe
   }
   return specs
 }
+
+/** The topics through which an application hands records to itself: repartitions and retries. */
+export const passedTopics = (plan: Topology): readonly string[] =>
+  plan.subTopologies.flatMap(part => [
+    ...part.reads.map(node => internal.repartition(plan.id, node.repartition!)),
+    ...part.nodes.flatMap(node => (node.retries === undefined ? [] : internal.retry(plan.id, node.retries))),
+  ])
 
 /** Rows that expire are deleted some time after they are, by default a day; a history is kept from compaction for as long (Kafka Streams: `WindowedChangelogTopicConfig`, `VersionedChangelogTopicConfig`). */
 function changelogConfig({ kind, retention = 0, duplicates }: StoreSpec, additionalRetentionMs: number): Record<string, string> {

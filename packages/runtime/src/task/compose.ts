@@ -5,6 +5,7 @@ import {
   internal,
   type Node,
   type Origin,
+  type RetryWay,
   RiachoError,
   type SubTopology,
   type TableView,
@@ -18,6 +19,8 @@ export interface Composed {
   readonly sources: ReadonlyMap<Node, Emit>
   /** What the records of a repartition topic go to, by the `rekey` that reads it. */
   readonly reads: ReadonlyMap<Node, Emit>
+  /** What takes the records that come back from the retry topics of a stage. */
+  readonly returns: ReadonlyMap<Node, Emit>
 }
 
 /** Opens every node of a sub-topology once. */
@@ -25,8 +28,9 @@ export function compose(plan: Topology, part: SubTopology, task: EngineTask): Co
   const inputs = new Map<Node, readonly Emit[]>()
   const after = (node: Node): Emit => fanOut((plan.children.get(node) ?? []).flatMap(child => entries(child, node, inputs)))
   const views = new Views(task)
+  const returns = new Map<Node, Emit>()
   for (const node of [...part.nodes].reverse()) {
-    const wishes = asked(plan, part, node, task, views)
+    const wishes = asked(plan, part, node, task, views, take => returns.set(node, take))
     task.openNode()
     const opened = node.open(task, moved(plan, node) ? repartitionSender(plan, node, task) : after(node), wishes)
     inputs.set(node, node.deadLetters === undefined || node.async !== undefined ? opened : opened.map(withOrigins(plan, part, node, task)))
@@ -34,7 +38,7 @@ export function compose(plan: Topology, part: SubTopology, task: EngineTask): Co
   task.opened()
   const sources = new Map<Node, Emit>()
   for (const node of part.nodes) if (node.source !== undefined) sources.set(node, inputs.get(node)![0]!)
-  return { sources, reads: new Map(part.reads.map(node => [node, after(node)])) }
+  return { sources, reads: new Map(part.reads.map(node => [node, after(node)])), returns }
 }
 
 /** The rows of a task's tables, by the node that makes them. */
@@ -104,7 +108,7 @@ function repartitionSender(plan: Topology, node: Node, task: EngineTask): Emit {
   return (plan.nullKeys.has(node) ? task.sender(spec) : task.repartitioner(spec)) as Emit
 }
 
-function asked(plan: Topology, part: SubTopology, node: Node, task: EngineTask, views: Views): Asked {
+function asked(plan: Topology, part: SubTopology, node: Node, task: EngineTask, views: Views, returnTo: (take: Emit) => void): Asked {
   const origins = plan.origins.has(node)
   const order = plan.ordered.has(node) || !node.partitioned ? 'partition' : 'key'
   const [parent] = node.parents
@@ -116,6 +120,9 @@ function asked(plan: Topology, part: SubTopology, node: Node, task: EngineTask, 
     order,
     origins,
     strict: task.strict,
+    ...(node.retries && {
+      retries: { ...node.retries, topics: internal.retry(plan.id, node.retries), returnTo: returnTo as RetryWay['returnTo'] },
+    }),
     ...(derived && { origin: (record: StreamRecord<unknown, unknown>) => asWritten(node, parent!, task, record) }),
   }
 }

@@ -5,7 +5,9 @@ import { InputOrder } from './priority-queue.ts'
 /** Chooses which input of a task goes first: the one whose head has the lowest time, once no empty one is worth waiting for (Kafka Streams: `PartitionGroup`). */
 export class InputChoice {
   readonly #settings: Pick<Settings, 'maxTaskIdleMs' | 'clock'>
-  readonly #inputs: readonly Input[]
+  readonly #inputs: Input[] = []
+  /** Of retry topics: whatever of theirs is due goes first, and nobody waits for them. */
+  readonly #delayed: Input[] = []
   readonly #order = new InputOrder<Input>()
   readonly #queued = new Set<Input>()
   /** Those that are offered together, in the order in which their records came. */
@@ -13,13 +15,22 @@ export class InputChoice {
   /** Until when an empty input is waited for, once: forgotten when it has records again. For `maxTaskIdleMs`. */
   readonly #idleUntil = new Map<Input, number>()
 
-  constructor(inputs: readonly Input[], settings: Pick<Settings, 'maxTaskIdleMs' | 'clock'>) {
-    this.#inputs = inputs
+  constructor(settings: Pick<Settings, 'maxTaskIdleMs' | 'clock'>) {
     this.#settings = settings
+  }
+
+  add(input: Input): void {
+    ;(input.delayed ? this.#delayed : this.#inputs).push(input)
+  }
+
+  /** Whether an input need not be compared with others. */
+  isAlone(input: Input): boolean {
+    return this.#inputs.length === 1 && !input.delayed
   }
 
   /** The input whose head goes first, or undefined when there is none, or when an empty one should be waited for. `loading` is told of each input before it decodes. */
   next(loading: (input: Input) => void): Input | undefined {
+    for (const input of this.#delayed) if (this.#isDue(input, loading)) return input
     if (this.#inputs.length === 1) return this.#inputs[0]!.empty ? undefined : this.#inputs[0]
     let waiting = false
     for (const input of this.#inputs) {
@@ -41,6 +52,12 @@ export class InputChoice {
     this.#offer()
     if (this.#order.size === 0 || this.#shouldWait(waiting)) return undefined
     return this.#order.poll()
+  }
+
+  #isDue(input: Input, loading: (input: Input) => void): boolean {
+    if (input.empty) return false
+    loading(input)
+    return input.load() && input.dueAt <= this.#settings.clock.now()
   }
 
   #offer(): void {

@@ -1,5 +1,5 @@
 import type { OffsetReset, Origin, Position, RecordBatches, RecordCursor, SourceRecord, TopicPartition } from '@riacho/streams/engine'
-import { noHeaders } from '@riacho/streams/engine'
+import { noHeaders, notBeforeOf } from '@riacho/streams/engine'
 import { BytesCursor } from './bytes-cursor.ts'
 import type { Entrance } from './decoder.ts'
 
@@ -21,6 +21,8 @@ export class Input {
   /** Bytes that wait. */
   bytes = 0
   paused = false
+  /** Of a retry topic: its records wait until their time has come. */
+  delayed = false
   /** The connector's own position of the last record taken. */
   mark: Uint8Array | undefined
   headTime = 0
@@ -28,6 +30,7 @@ export class Input {
   arrived = 0
   static #arrivals = 0
   #ready = false
+  #dueAt = 0
   #slices: { batches: RecordBatches | undefined; cursor: RecordCursor; bytes: number }[] = []
   #offset = -1
 
@@ -42,6 +45,11 @@ export class Input {
   /** Whether nothing waits, as far as is known without decoding. */
   get empty(): boolean {
     return !this.#ready && this.#slices.length === 0
+  }
+
+  /** Until when what is loaded waits, epoch milliseconds; 0: it does not. */
+  get dueAt(): number {
+    return this.#ready ? this.#dueAt : 0
   }
 
   get partitionTime(): number {
@@ -79,6 +87,7 @@ export class Input {
         this.#offset = cursor.offset
         if (this.#entrance.decoder.take(cursor)) {
           this.headTime = this.#entrance.decoder.record!.timestamp
+          if (this.delayed) this.#dueAt = notBeforeOf(this.#entrance.decoder.record!.headers)
           this.#ready = true
           return true
         }

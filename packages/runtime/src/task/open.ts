@@ -18,7 +18,7 @@ import { checkTimes } from '../loop/limits.ts'
 import type { Counters } from '../observe/counters.ts'
 import type { Settings } from '../options.ts'
 import { lastPosition, type RestoreHome, restore } from '../restore/restore.ts'
-import { compose } from './compose.ts'
+import { type Composed, compose } from './compose.ts'
 import { ConnectorReader } from './connector.ts'
 import { CrashGuard, startsMark } from './crash-guard.ts'
 import { Decoder } from './decoder.ts'
@@ -136,7 +136,7 @@ async function filled(task: EngineTask, context: OpenContext, known: Committed, 
   const restored = fresh ? await restore(task, context, known) : 0
   if (restored > 0) settings.log({ level: 'info', message: 'state restored', task: task.id, records: restored })
   const readers: ConnectorReader[] = []
-  for (const { node, topic, facts, emit, unread } of inputsOf(plan, entrances)) {
+  for (const { node, topic, facts, emit, unread, delayed = false } of inputsOf(plan, entrances)) {
     if (!own.includes(topic)) continue
     const { connector } = facts
     const name = connector === undefined ? topic : connector.name
@@ -153,7 +153,8 @@ async function filled(task: EngineTask, context: OpenContext, known: Committed, 
     input.end = ends?.lastStable ?? 0
     input.partitionTime = known.get(topic)?.partitionTime ?? -1
     task.streamTime = Math.max(task.streamTime, input.partitionTime)
-    task.inputs.push(input)
+    input.delayed = delayed
+    task.add(input)
     if (connector !== undefined) {
       const source = context.connectors.get(name)![partition]!
       const with_ = { recordsMax: settings.limits.connectorRecordsMax, clock: settings.clock, log: settings.log, wake: context.wake }
@@ -184,13 +185,12 @@ interface Way {
   readonly emit: Emit<StreamRecord<unknown, unknown>>
   /** Nobody looks at its values. */
   readonly unread: boolean
+  /** Its records wait until their time has come. */
+  readonly delayed?: true
 }
 
-/** The inputs of a part: each topic once, whoever reads it, and each repartition topic that it reads. */
-function inputsOf(
-  plan: Topology,
-  { sources, reads }: { sources: ReadonlyMap<Node, Emit>; reads: ReadonlyMap<Node, Emit> },
-): readonly Way[] {
+/** The inputs of a part: each topic once, whoever reads it, and each repartition and retry topic that it reads. */
+function inputsOf(plan: Topology, { sources, reads, returns }: Composed): readonly Way[] {
   const ways = new Map<string, Way>()
   for (const [node, emit] of sources) {
     const facts = node.source!
@@ -202,26 +202,27 @@ function inputsOf(
     }
   }
   for (const [node, emit] of reads) {
-    const { key, value } = node.repartition!
     const topic = internal.repartition(plan.id, node.repartition!)
-    ways.set(topic, {
-      node,
-      topic,
-      facts: {
-        topics: [topic],
-        key: key!,
-        value: value!,
-        invalidTimestamp: 'fail',
-        onError: 'fail',
-        nulls: 'keep',
-        offsetReset: 'earliest',
-      },
-      emit: emit as Way['emit'],
-      unread: plan.unread.has(node),
-    })
+    const facts = ownFacts(topic, node.repartition!)
+    ways.set(topic, { node, topic, facts, emit: emit as Way['emit'], unread: plan.unread.has(node) })
+  }
+  for (const [node, emit] of returns) {
+    for (const topic of internal.retry(plan.id, node.retries!))
+      ways.set(topic, { node, topic, facts: ownFacts(topic, node.retries!), emit: emit as Way['emit'], unread: false, delayed: true })
   }
   return [...ways.values()]
 }
+
+/** How a topic is read that the application has written. */
+const ownFacts = (topic: string, { key, value }: Pick<NonNullable<Node['repartition']>, 'key' | 'value'>): SourceFacts => ({
+  topics: [topic],
+  key: key!,
+  value: value!,
+  invalidTimestamp: 'fail',
+  onError: 'fail',
+  nulls: 'keep',
+  offsetReset: 'earliest',
+})
 
 const both_ =
   (first: Emit, second: Emit): Emit =>

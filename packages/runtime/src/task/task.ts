@@ -111,7 +111,7 @@ export class EngineTask implements Task {
     this.changelog = parts.changelog
     this.guard = parts.guard
     this.#letters = new Letters(parts.producer, parts.counts, parts.counters)
-    this.#choice = new InputChoice(this.inputs, parts.settings)
+    this.#choice = new InputChoice(parts.settings)
     this.lastCommit = parts.settings.clock.now()
     this.#drops = new Drops(this, parts.counters, parts.settings.log, this.lastCommit)
   }
@@ -133,6 +133,11 @@ export class EngineTask implements Task {
     let writes = 0
     for (const store of this.stores.values()) writes += store.uncommitted
     return writes
+  }
+
+  add(input: Input): void {
+    this.inputs.push(input)
+    this.#choice.add(input)
   }
 
   /** Takes at most `recordsMax` records until `until` (performance.now). Returns how many. Errors become the task's failure. */
@@ -182,8 +187,8 @@ export class EngineTask implements Task {
       const input = this.#choice.next(this.#loading)
       if (input === undefined) break
       this.#current = input
-      // Alone, an input need not be compared with others: it runs until the budget is used up.
-      const slice = this.inputs.length === 1 ? Math.min(recordsMax - taken, 64) : 1
+      // Alone, it runs until the budget is used up.
+      const slice = this.#choice.isAlone(input) ? Math.min(recordsMax - taken, 64) : 1
       for (let i = 0; i < slice && input.load(); i++) {
         if (input.headTime > this.streamTime) this.streamTime = input.headTime
         if (this.guard?.suspects) this.#putAside(input, this.guard)
@@ -204,21 +209,12 @@ export class EngineTask implements Task {
     const reason = `the process died ${guard.starts - 1} times in a row when it took this record`
     const { onError } = guard.options
     if (onError === 'fail') {
-      throw new RiachoError(
-        'RIACHO_CRASH_LOOP',
-        `${reason}, ${topic}-${partition} offset ${offset}: mend what kills it, or give crashLoop a dead letter topic`,
-        {
-          place: { topic, partition, offset },
-        },
-      )
+      const where = `${reason}, ${topic}-${partition} offset ${offset}`
+      const message = `${where}: mend what kills it, or give crashLoop a dead letter topic`
+      throw new RiachoError('RIACHO_CRASH_LOOP', message, { place: { topic, partition, offset } })
     }
-    this.deadLetter(onError.deadLetter, {
-      code: 'RIACHO_CRASH_LOOP',
-      reason,
-      node: topic,
-      attempts: guard.starts - 1,
-      firstFailure: this.now(),
-    })
+    const firstFailure = this.now()
+    this.deadLetter(onError.deadLetter, { code: 'RIACHO_CRASH_LOOP', reason, node: topic, attempts: guard.starts - 1, firstFailure })
     input.skip()
   }
 

@@ -18,6 +18,17 @@ it('opens after failures of different work in a row, and not of one that fails a
   expect([breaker.state(99), breaker.state(100)]).toEqual(['open', 'half-open'])
 })
 
+it('what fails again says nothing new, unless it was let in to look', () => {
+  const breaker = new Breaker({ failures: 2, pause })
+  for (let i = 0; i < 10; i++) breaker.leave({}, 'failed again', 0)
+  expect(breaker.state(0)).toBe('closed')
+  breaker.leave({}, 'away', 0)
+  const probe = {}
+  breaker.enter(probe, 100)
+  breaker.leave(probe, 'failed again', 150)
+  expect([breaker.state(349), breaker.state(350)]).toEqual(['open', 'half-open'])
+})
+
 it('opens at once when the system is away, longer each time, up to the cap', () => {
   const breaker = new Breaker({ pause })
   let now = 0
@@ -62,7 +73,11 @@ class Model {
 }
 
 it('is what three states say, whatever happens, and never stays open longer than its pause', () => {
-  const event = fc.record({ work: fc.nat(9), ended: fc.constantFrom<Ended>('worked', 'failed', 'away', 'left'), wait: fc.nat(300) })
+  const event = fc.record({
+    work: fc.nat(9),
+    ended: fc.constantFrom<Ended>('worked', 'failed', 'failed again', 'away', 'left'),
+    wait: fc.nat(300),
+  })
   fc.assert(
     fc.property(fc.array(event, { maxLength: 200 }), events => {
       const breaker = new Breaker({ failures: 3, pause })
@@ -93,7 +108,7 @@ it('is what three states say, whatever happens, and never stays open longer than
           model.failed.clear()
           model.openings = 0
         } else if (wasProbe && ended === 'left') model.state = 'open'
-        else if (ended !== 'left' && (model.state === 'closed' || wasProbe)) {
+        else if (ended !== 'left' && (wasProbe || (model.state === 'closed' && ended !== 'failed again'))) {
           model.failed.add(work)
           if (wasProbe || ended === 'away' || model.failed.size >= 3) {
             model.failed.clear()

@@ -6,8 +6,8 @@ export interface BreakerOptions {
   readonly pause?: { readonly min: number; readonly max: number }
 }
 
-/** How a piece of work that a breaker let in ended. 'left': nobody knows. */
-export type Ended = 'worked' | 'failed' | 'away' | 'left'
+/** How a piece of work that a breaker let in ended. 'failed again': as it had before, which says nothing new of the system. 'left': nobody knows. */
+export type Ended = 'worked' | 'failed' | 'failed again' | 'away' | 'left'
 
 const failuresDefault = 5
 /** Beyond so many openings in a row pauses no longer grow. */
@@ -56,7 +56,7 @@ export class Breaker {
     const probe = this.#probe === work
     if (probe) this.#probe = undefined
     if (ended === 'worked') this.#close()
-    else if (ended !== 'left') this.#fail(work, ended, probe, now)
+    else if (ended !== 'left' && (probe || ended !== 'failed again')) this.#fail(work, ended, probe, now)
     if (probe || ended === 'worked') this.#wake()
   }
 
@@ -65,11 +65,11 @@ export class Breaker {
     return new Promise(resolve => this.#waiting.push(resolve))
   }
 
-  #fail(work: unknown, ended: 'failed' | 'away', probe: boolean, now: number): void {
+  #fail(work: unknown, ended: Ended, probe: boolean, now: number): void {
     // What was under way when it opened says nothing new.
     if (this.#openings > 0 && !probe) return
     this.#failed.add(work)
-    if (!probe && ended === 'failed' && this.#failed.size < this.#failuresMax) return
+    if (!probe && ended !== 'away' && this.#failed.size < this.#failuresMax) return
     this.#failed.clear()
     this.#until = now + Math.min(this.#pause.max, this.#pause.min * 2 ** Math.min(this.#openings, doublings))
     this.#openings++

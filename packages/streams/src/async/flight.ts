@@ -14,6 +14,10 @@ export interface Entry<A, B> extends LaneEntry {
   readonly from: Position | null
   /** How many records of that input record came before this one. */
   readonly nth: number
+  /** Of a record that was in retry topics: how many they were, the tries that had failed by then, and when the first did. */
+  readonly round: number
+  readonly tries: number
+  readonly firstFailure: number | undefined
   state: 'open' | 'done' | 'gone'
   result: B | undefined
 }
@@ -109,8 +113,9 @@ export const isHelpful = (error: unknown): boolean => !(error instanceof SinkErr
 export const isUntried = (error: unknown): boolean => error instanceof SinkError && error.untried
 
 /** What the end of a try says of the system: one that refuses a record, or takes others, works. */
-export function endedBy(error: unknown, length: number): Ended {
-  if (!(error instanceof SinkError)) return 'failed'
+export function endedBy(error: unknown, entries: readonly Entry<unknown, unknown>[]): Ended {
+  const failed = entries.every(({ firstFailure }) => firstFailure !== undefined) ? 'failed again' : 'failed'
+  if (!(error instanceof SinkError)) return failed
   if (error.kind !== 'transient') return 'worked'
-  return error.away ? 'away' : (error.indexes ?? []).length < length && error.indexes !== undefined ? 'worked' : 'failed'
+  return error.away ? 'away' : (error.indexes ?? []).length < entries.length && error.indexes !== undefined ? 'worked' : failed
 }

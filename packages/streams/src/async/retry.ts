@@ -10,7 +10,25 @@ export interface Retry {
   readonly retriesMax: number
   readonly backoff?: { readonly min: number; readonly max: number }
   readonly deadline?: number
+  /** The last retries wait in topics instead, where they hold up nothing. Default: all wait in place, and the later records of their key with them. */
+  readonly topics?: RetryTopics
 }
+
+/**
+ * Retries that wait in topics of the application: `<application>-<name>-retry-1` and so on, one for each delay. `retriesMax: 5` with three delays is three tries in place, as
+ * `backoff` and `deadline` say, and then one after each delay. Later records of the key pass what waits, which is late for windows and joins after the stage. Keys
+ * need a serde; values without one are written as JSON.
+ */
+export interface RetryTopics {
+  /** Part of the topics' names. */
+  readonly name: string
+  /** Milliseconds, of one retry each, at most `retriesMax` of them. With none there is still a topic, for `riacho dlq replay --into-stage`. */
+  readonly delays: readonly number[]
+}
+
+/** The retries that wait in place. */
+export const inPlace = (retry: Retry | undefined): Retry | undefined =>
+  retry?.topics === undefined ? retry : { ...retry, retriesMax: retry.retriesMax - retry.topics.delays.length }
 
 const defaultBackoff = { min: 100, max: 10_000 }
 
@@ -36,7 +54,7 @@ export function pauseAfter(retry: Retry | undefined, attempts: number, spent: nu
   return spent + wait > (retry.deadline ?? Number.POSITIVE_INFINITY) ? undefined : wait
 }
 
-/** Most milliseconds that the pauses between the tries take in all. */
+/** Most milliseconds that the pauses between the tries in place take in all. */
 export function longestRetry(retry: Retry | undefined): number {
   if (retry === undefined) return 0
   const { min, max } = retry.backoff ?? defaultBackoff

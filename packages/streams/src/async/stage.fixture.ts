@@ -1,6 +1,7 @@
 import type { StreamRecord } from '../contract/record.ts'
 import { FakeTask, unasked } from './fake-task.fixture.ts'
-import { type AsyncOptions, stage } from './stage.ts'
+import type { AsyncOptions } from './options.ts'
+import { stage } from './stage.ts'
 
 /** What goes into a stage of the tests. */
 export type In = StreamRecord<string | null, string>

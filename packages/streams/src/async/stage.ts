@@ -1,39 +1,16 @@
-import type { Asked, AsyncFacts, Node, OnError } from '../contract/node.ts'
+import type { Asked } from '../contract/node.ts'
 import type { StreamRecord } from '../contract/record.ts'
 import type { Places } from '../contract/sink.ts'
 import type { Emit, Held, Position, Task } from '../contract/task.ts'
 import { RiachoError, reasonOf } from '../errors.ts'
-import { deadLettersOf } from '../plan/failure.ts'
-import { checkPartitioned } from '../plan/node.ts'
-import type { BreakerOptions, Ended } from './breaker.ts'
+import type { Waiting } from '../wire/waiting.ts'
+import type { Ended } from './breaker.ts'
 import { type Entry, endedBy, Flight, isHelpful, isSame, isUntried, ownError, placeOf } from './flight.ts'
-import { Gate } from './gate.ts'
+import type { Gate } from './gate.ts'
 import { Lanes, laneOf } from './lanes.ts'
-import { counted, longestRetry, type Retry, tryOnce } from './retry.ts'
-
-/** Options of an asynchronous stage. Times are milliseconds. */
-export interface AsyncOptions {
-  /** Default: no retry. */
-  readonly retry?: Retry
-  /** What a record does whose work failed for good. Default 'fail'. */
-  readonly onError?: OnError
-  /** 'key': results go on as they come, those of a key in order; needs a stream that is partitioned by key. 'partition': all in input order. Default: 'key' where it can be. */
-  readonly order?: 'key' | 'partition'
-  /** A batch is closed at `recordsMax` records or `wait` milliseconds after its first. Default 500, 20. */
-  readonly batch?: { readonly recordsMax: number; readonly wait: number }
-  /** Batches at work at once. Default 4; of single records 64. */
-  readonly inFlightMax?: number
-  /** Records inside the stage; beyond it the task is not fed. Default 10,000. */
-  readonly heldMax?: number
-  /** Most time of one try. Default 30,000. */
-  readonly timeout?: number
-  /**
-   * When to leave the system alone. While it is left alone its tasks read nothing, and no record uses up a try. Default: with `retry` on, else off; `false` is off.
-   */
-  readonly breaker?: BreakerOptions | false
-  /** Batches at work at once in this process, over all tasks (a bulkhead). Default: no bound but `inFlightMax` of each task. */
-  readonly inFlightTotalMax?: number
-}
+import { type AsyncOptions, gateOf } from './options.ts'
+import { counted, inPlace, type Retry, tryOnce } from './retry.ts'
+import { RetryRounds } from './retry-topics.ts'
 
 /** Options whose batch is decided. */
 type BatchedOptions = AsyncOptions & Required<Pick<AsyncOptions, 'batch'>>
@@ -46,44 +23,6 @@ export interface Work<A, B> {
   /** What a record hands on that was written although others of its batch could not be. */
   written?(record: A): B
   close?(): Promise<void>
-}
-
-/** Facts of an asynchronous node. Throws `RIACHO_NOT_PARTITIONED` for an order by key that cannot be, `RIACHO_OPTION` for limits that make no sense. */
-export function stageFacts(
-  parent: Node,
-  label: string,
-  options: AsyncOptions,
-  idempotent: boolean,
-): { kind: 'async'; keyed: boolean; async: AsyncFacts; deadLetters?: readonly string[] } {
-  if (options.order === 'key') checkPartitioned(parent, label)
-  const limits = {
-    heldMax: options.heldMax ?? 1,
-    inFlightMax: options.inFlightMax ?? 1,
-    recordsMax: options.batch?.recordsMax ?? 1,
-    timeout: options.timeout ?? 1,
-    inFlightTotalMax: options.inFlightTotalMax ?? 1,
-    ...(options.breaker && {
-      'breaker.failures': options.breaker.failures ?? 1,
-      'breaker.pause.min': options.breaker.pause?.min ?? 1,
-      'breaker.pause.max': options.breaker.pause?.max ?? 1,
-    }),
-  }
-  for (const [name, limit] of Object.entries(limits)) {
-    if (!(Number.isSafeInteger(limit) && limit > 0))
-      throw new RiachoError('RIACHO_OPTION', `'${label}': ${name} is a whole number above 0, not ${limit}`)
-  }
-  const keyed = options.order !== 'partition' && parent.partitioned
-  return {
-    kind: 'async',
-    keyed,
-    async: Object.freeze({ order: options.order ?? (keyed ? undefined : 'partition'), idempotent, retryMs: longestRetry(options.retry) }),
-    ...deadLettersOf(options.onError),
-  }
-}
-
-/** The gate of an operator, which its tasks share. */
-export function gateOf({ breaker, retry, inFlightTotalMax }: AsyncOptions): Gate {
-  return new Gate(breaker ?? (retry === undefined ? false : {}), inFlightTotalMax)
 }
 
 /** Opens an asynchronous stage: bounded, batched, retried, in order. */
@@ -101,6 +40,8 @@ export function stage<A extends StreamRecord<unknown, unknown>, B>(
   return record => made.take(record)
 }
 
+const topicsInPlans = 'retry topics exist in a running topology only: leave retry.topics out here, or use this operator on a Stream'
+
 class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
   size = 0
   readonly #task: Task
@@ -111,6 +52,9 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
   readonly #options: BatchedOptions
   readonly #work: Work<A, B>
   readonly #gate: Gate
+  /** In place. */
+  readonly #retry: Retry | undefined
+  readonly #rounds: RetryRounds | undefined
   readonly #inFlightMax: number
   readonly #heldMax: number
   /** All entries in input order; only kept when results leave in that order. */
@@ -144,6 +88,10 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
     this.#gate = gate
     this.#inFlightMax = options.inFlightMax ?? (options.batch.recordsMax === 1 ? 64 : 4)
     this.#heldMax = options.heldMax ?? 10_000
+    this.#retry = inPlace(options.retry)
+    if (asked.retries !== undefined) this.#rounds = new RetryRounds(task, asked.retries)
+    else if (options.retry?.topics !== undefined) throw new RiachoError('RIACHO_PLAN_ONLY', topicsInPlans)
+    this.#rounds?.receive((record, waiting) => this.#enter(record as A, waiting.at, waiting.from, waiting.nth, waiting), asked.origins)
   }
 
   get full(): boolean {
@@ -156,13 +104,21 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
     const position = this.#task.position()
     this.#nth = position !== null && isSame(position, this.#last) ? this.#nth + 1 : 0
     this.#last = position
+    const at = this.#asked.origins ? (this.#asked.origin?.(record) ?? this.#task.origin()) : position
+    this.#enter(record, at, position, this.#nth)
+  }
+
+  #enter(record: A, at: Entry<A, B>['at'], from: Position | null, nth: number, waited?: Waiting): void {
     const entry: Entry<A, B> = {
       n: this.#taken++,
       record,
       lane: laneOf(record.key),
-      at: this.#asked.origins ? (this.#asked.origin?.(record) ?? this.#task.origin()) : position,
-      from: position,
-      nth: this.#nth,
+      at,
+      from,
+      nth,
+      round: waited?.round ?? 0,
+      tries: waited?.tries ?? 0,
+      firstFailure: waited?.firstFailure,
       state: 'open',
       result: undefined,
     }
@@ -281,7 +237,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
   /** One try, told to the gate. What was written goes on. */
   async #try(flight: Flight<A, B>, signal: AbortSignal): Promise<{ readonly error: unknown } | undefined> {
     const records = flight.entries.map(entry => entry.record)
-    const tried = flight.attempts === 0 ? records : records.map(record => counted(record, flight.attempts))
+    const tried = flight.attempts === 0 && this.#rounds === undefined ? records : flight.entries.map(entry => shown(entry, flight))
     let ended: Ended = 'left'
     let reason = ''
     try {
@@ -298,7 +254,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
       if (!signal.aborted) this.#done(flight, results)
       return undefined
     } catch (error) {
-      if (!signal.aborted) ended = endedBy(error, records.length)
+      if (!signal.aborted) ended = endedBy(error, flight.entries)
       reason = reasonOf(error)
       return { error }
     } finally {
@@ -322,8 +278,9 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
 
   /** What becomes of the records of a flight that failed: those that are tried again stay in it. Returns the pause before that. */
   #sort(flight: Flight<A, B>, error: unknown, took: number): number | undefined {
-    const { retry } = this.#options
-    const wait = flight.failed(error, retry, took, this.#task.now(), !this.#gate.isClosed)
+    const { attempts } = flight
+    const wait = flight.failed(error, this.#retry, took, this.#task.now(), !this.#gate.isClosed)
+    const counts = flight.attempts > attempts
     if (flight.apart) return 0
     const again: Entry<A, B>[] = []
     const untried: Entry<A, B>[] = []
@@ -331,8 +288,9 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
       const own = ownError(error, i, this.#work.written !== undefined)
       if (own === undefined) finish(entry, this.#work.written!(entry.record))
       else if (isUntried(own)) untried.push(entry)
-      else if (wait !== undefined && isHelpful(own)) again.push(entry)
-      else if (!this.#stopped) this.#gone(entry, own, flight)
+      // What was in a retry topic has one try at a time.
+      else if (wait !== undefined && isHelpful(own) && !(counts && entry.round > 0)) again.push(entry)
+      else if (!this.#stopped) this.#over(entry, own, flight)
     }
     this.#lanes.putBack(untried)
     flight.entries = again
@@ -356,8 +314,28 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
       }
   }
 
+  /** There is no other try in place: a record waits in a topic for one, or is given up. */
+  #over(entry: Entry<A, B>, error: unknown, flight: Flight<A, B>): void {
+    const { at, from, nth, round } = entry
+    const tries = entry.tries + flight.attempts
+    const firstFailure = entry.firstFailure ?? flight.firstFailure
+    const delay = isHelpful(error) && !this.#unopened ? this.#rounds?.delayAfter(round) : undefined
+    let reason = error
+    if (delay !== undefined) {
+      const notBefore = this.#task.now() + delay
+      try {
+        this.#rounds!.send(entry.record, { tries, round: round + 1, notBefore, firstFailure, from, nth, at })
+        this.#left(entry)
+        return
+      } catch (thrown) {
+        reason = new Error(`${reasonOf(error)}; and it cannot wait in a topic: ${reasonOf(thrown)}`, { cause: error })
+      }
+    }
+    this.#gone(entry, reason, tries, firstFailure)
+  }
+
   /** A record that stops the task stays inside: nothing after it goes on, and no drain takes it for done. */
-  #gone(entry: Entry<A, B>, error: unknown, { attempts, firstFailure }: Flight<A, B>): void {
+  #gone(entry: Entry<A, B>, error: unknown, attempts: number, firstFailure: number): void {
     const { onError = 'fail' } = this.#options
     if (onError === 'fail' || this.#unopened) {
       this.#stopped = true
@@ -366,12 +344,18 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
       this.#task.fail(new RiachoError('RIACHO_ASYNC', reason, { cause: error, place: { node: this.#label, ...placeOf(entry) } }))
       return
     }
-    entry.state = 'gone'
     if (onError === 'skip') this.#task.drop('processing')
     else {
-      const failure = { code: 'RIACHO_ASYNC', reason: reasonOf(error), node: this.#label, attempts, firstFailure }
+      const stage = this.#rounds?.entrance(entry.record, entry)
+      const failure = { code: 'RIACHO_ASYNC', reason: reasonOf(error), node: this.#label, attempts, firstFailure, ...(stage && { stage }) }
       this.#task.resume(entry.at, () => this.#task.deadLetter(onError.deadLetter, failure), undefined)
     }
+    this.#left(entry)
+  }
+
+  /** A record leaves without a result. */
+  #left(entry: Entry<A, B>): void {
+    entry.state = 'gone'
     if (this.#inOrder) this.#advance()
     else this.size--
   }
@@ -391,6 +375,14 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
     this.#waiters = []
     for (const resolve of waiters) resolve()
   }
+}
+
+/** A record as its next try is shown it: with the count of its retries. */
+function shown<A extends StreamRecord<unknown, unknown>>(
+  { record, tries }: Entry<A, unknown>,
+  { attempts }: { readonly attempts: number },
+): A {
+  return tries + attempts === 0 ? record : counted(record, tries + attempts)
 }
 
 function finish<A, B>(entry: Entry<A, B>, result: B): void {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { SinkError } from '../contract/sink.ts'
 import { FakeTask, unasked } from './fake-task.fixture.ts'
+import { gateOf } from './options.ts'
 import { type In, openStage } from './stage.fixture.ts'
-import { gateOf, stage } from './stage.ts'
+import { stage } from './stage.ts'
 
 describe('tries', () => {
   const retry = { retriesMax: 5, backoff: { min: 100, max: 1000 } }

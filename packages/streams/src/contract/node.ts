@@ -94,6 +94,23 @@ export interface Wish {
   readonly view?: true
 }
 
+/** The topics in which records wait that an asynchronous stage tries again later. */
+export interface RetryFacts {
+  /** The topics are `<application>-<name>-retry-1` and so on. */
+  readonly name: string
+  /** Milliseconds, of one retry each. Without any there is one topic, for what is replayed into the stage. */
+  readonly delays: readonly number[]
+  readonly key: Serde<unknown>
+  readonly value: Serde<unknown>
+}
+
+/** The same as the stage of one task has them. */
+export interface RetryWay extends RetryFacts {
+  readonly topics: readonly string[]
+  /** Called once, at `open`: `take` is given what comes back when it is due, with its headers as they stand in the topic. */
+  returnTo(take: Emit<StreamRecord<unknown, unknown>>): void
+}
+
 /** What a plan says of an asynchronous stage. */
 export interface AsyncFacts {
   readonly order: 'key' | 'partition' | undefined
@@ -113,6 +130,8 @@ export interface Asked {
   view(parent: number): TableView<never, unknown>
   /** The order in which an asynchronous stage hands on its results. */
   readonly order: 'key' | 'partition'
+  /** Only of a stage with retry topics. */
+  readonly retries?: RetryWay
   /** Some stage from here on writes dead letters: an asynchronous stage keeps what they need. */
   readonly origins: boolean
   /** A test that looks closer: guests are checked for memory. */
@@ -173,6 +192,7 @@ export interface Node {
   readonly closesAfter?: number
   readonly deadLetters?: readonly string[]
   readonly async?: AsyncFacts
+  readonly retries?: RetryFacts
   /** What its user should know before running it: each a sentence that says what to do. */
   readonly cautions?: readonly string[]
   /** Makes its behaviour for one task: one input per parent. Called once per task, from sinks to sources. */

@@ -35,6 +35,19 @@ export type DropReason =
   /** An answer to a foreign key that its row no longer waits for. */
   | 'outdated'
 
+/** What a stage was given, and the partition of its first retry topic, from which it takes it again. */
+export interface StageRecord {
+  readonly topic: string
+  readonly partition: number
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  readonly timestamp: number
+  readonly headers: Headers
+  /** The input record that led to it, and how many of that came to the stage before it. */
+  readonly from: Position | null
+  readonly nth: number
+}
+
 /** What a dead letter says beside the original bytes. */
 export interface Failure {
   readonly code: string
@@ -43,6 +56,8 @@ export interface Failure {
   readonly attempts: number
   /** Epoch milliseconds. */
   readonly firstFailure: number
+  /** Only of stages with retry topics. */
+  readonly stage?: StageRecord
 }
 
 /** How many changes a store holds back until the commit. */

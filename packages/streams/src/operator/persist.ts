@@ -1,5 +1,6 @@
 import type { OperatorFunction } from 'rxjs'
-import { type AsyncOptions, gateOf, stage, stageFacts } from '../async/stage.ts'
+import { type AsyncOptions, gateOf, stageFacts } from '../async/options.ts'
+import { stage } from '../async/stage.ts'
 import type { StreamRecord } from '../contract/record.ts'
 import type { Sink } from '../contract/sink.ts'
 import { operator, passing } from '../plan/operator.ts'

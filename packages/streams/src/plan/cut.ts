@@ -1,4 +1,4 @@
-import type { Node, RepartitionFacts } from '../contract/node.ts'
+import type { Node, RepartitionFacts, RetryFacts } from '../contract/node.ts'
 import type { StoreSpec } from '../contract/task.ts'
 import { storesOf } from './wishes.ts'
 
@@ -7,6 +7,8 @@ export const internal = {
   repartition: (id: string, { name, suffix = 'repartition' }: Pick<RepartitionFacts, 'name' | 'suffix'>): string =>
     `${id}-${name}-${suffix}`,
   changelog: (id: string, store: string): string => `${id}-${store}-changelog`,
+  retry: (id: string, { name, delays }: Pick<RetryFacts, 'name' | 'delays'>): readonly string[] =>
+    Array.from({ length: Math.max(1, delays.length) }, (_, i) => `${id}-${name}-retry-${i + 1}`),
   positions: (id: string, source: string): string => `${id}-${source}-positions`,
 }
 
@@ -21,7 +23,7 @@ export interface SubTopology {
   readonly nodes: readonly Node[]
   /** `rekey`s whose topic it reads. */
   readonly reads: readonly Node[]
-  /** Topics that it reads: those of sources, of `rekey`s, and the positions of connectors. */
+  /** Topics that it reads: those of sources, of `rekey`s, of retries, and the positions of connectors. */
   readonly topics: readonly string[]
   readonly stores: readonly StoreSpec[]
   /** It has an asynchronous stage, and so a producer of its own per task. */
@@ -70,6 +72,7 @@ export function cut({ id, nodes, unmoved, kept, whole }: Drawing): readonly SubT
           node.source!.connector === undefined ? node.source!.topics : [internal.positions(id, node.source!.connector.name)],
         ),
         ...reads.map(node => internal.repartition(id, node.repartition!)),
+        ...own.flatMap(node => (node.retries === undefined ? [] : internal.retry(id, node.retries))),
       ])
       const stores = [...new Set(own.flatMap(node => storesOf(node, kept)))]
       return Object.freeze({ index, nodes: own, reads, topics: [...topics], stores, async: own.some(node => node.async !== undefined) })

@@ -22,6 +22,8 @@ export interface NodeDescription {
   readonly sourceLog?: true
   /** Of an asynchronous stage: the order in which its results leave, and whether its work may be done twice without a trace. */
   readonly async?: { readonly order: 'key' | 'partition'; readonly idempotent: boolean }
+  /** Topics in which records wait that it tries again later. */
+  readonly retryTopics?: readonly string[]
   /** Global tables whose rows it reads, by their topics. */
   readonly globals?: readonly string[]
   /** Topics to which it writes dead letters. */
@@ -145,6 +147,7 @@ function described(topology: Topology, node: Node, names: ReadonlyMap<Node, Name
     stores: stores.map(spec => spec.name),
     ...(stores.some(spec => topology.sourceLogs.has(spec.name)) && { sourceLog: true }),
     ...(node.async && { async: { order: topology.ordered.has(node) ? 'partition' : 'key', idempotent: node.async.idempotent } }),
+    ...(node.retries && { retryTopics: internal.retry(topology.id, node.retries) }),
     ...(node.globals && { globals: node.globals.flatMap(({ source }) => source.topics) }),
     deadLetters: node.deadLetters ?? [],
     unmoved: topology.unmoved.has(node),

@@ -46,6 +46,7 @@ function notesText(node: NodeDescription): string {
     node.globals && `global tables: [${node.globals.join(', ')}]`,
     node.async && `order: ${node.async.order}`,
     node.async?.idempotent === false && 'not idempotent',
+    node.retryTopics && `retry topics: [${node.retryTopics.join(', ')}]`,
     node.unmoved && 'no topic: no keyed operator follows',
     node.deadLetters.length > 0 && `dead letters: [${node.deadLetters.join(', ')}]`,
   ].filter(note => note !== false && note !== undefined)

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { count } from '../operator/count.ts'
 import { filter } from '../operator/filter.ts'
+import { mapAsync } from '../operator/map-async.ts'
 import { process } from '../operator/process.ts'
 import { repartition } from '../operator/repartition.ts'
 import { selectKey } from '../operator/select-key.ts'
@@ -30,12 +31,17 @@ const counted = (from: KStream<string, string>, retention?: number) =>
     : from.pipe(count('n', { window: tumbling(10, { grace: 0, retention }) }), toStream(), to('out', { value: int64 }))
 const holding = (logged: boolean) =>
   words.pipe(process('p', () => () => {}, { stores: [keyValueStore('held', { key: text, value: text, logged })], key: text, value: text }))
+const retried = (...delays: readonly number[]) =>
+  words.pipe(mapAsync(async word => word, { retry: { retriesMax: 2, topics: { name: 'later', delays } } }))
 
 const between = (old: Stream<unknown>, now: Stream<unknown>, id = 'app') =>
   diff(describeJson(topology('app', old)), describeJson(topology(id, now))).map(({ effect, what, name }) => `${effect} ${what} ${name}`)
 
 it.each<[string, Stream<unknown>, Stream<unknown>, readonly string[]]>([
   ['nothing', counted(moved()), counted(moved()), []],
+  ['retries', retried(10, 20), retried(10, 20), []],
+  ['a retry topic that is gone', retried(10, 20), retried(10), ['loses retry app-later-retry-2']],
+  ['a retry topic that is new', words.pipe(to('out')), retried(10).pipe(to('out')), ['notes retry app-later-retry-1']],
   ['a store that is gone', counted(words), words.pipe(to('out')), ['loses store n']],
   ['a store that is new', words.pipe(to('out')), counted(words), ['notes store n']],
   ['a store of another kind', counted(words), counted(words, 10), ['breaks store n']],

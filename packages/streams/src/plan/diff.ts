@@ -4,7 +4,7 @@ import type { NodeDescription, StoreDescription, TopologyDescription } from './d
 export interface PlanChange {
   /** It does not start, or reads what it cannot read; state or records that wait are lost; or it is good to know. */
   readonly effect: 'breaks' | 'loses' | 'notes'
-  readonly what: 'application' | 'store' | 'repartition' | 'source' | 'sink'
+  readonly what: 'application' | 'store' | 'repartition' | 'retry' | 'source' | 'sink'
   readonly name: string
   /** A sentence: what happens, and what to do. */
   readonly message: string
@@ -17,7 +17,8 @@ export interface PlanChange {
  * for (const { effect, message } of diff(describeJson(app), describeJson(changed))) console.log(effect, message)
  */
 export function diff(old: TopologyDescription, now: TopologyDescription): readonly PlanChange[] {
-  const changes = old.id === now.id ? [...stores(old, now), ...repartitions(old, now), ...ends(old, now)] : [renamed(old, now)]
+  const changes =
+    old.id === now.id ? [...stores(old, now), ...repartitions(old, now), ...retries(old, now), ...ends(old, now)] : [renamed(old, now)]
   return changes.sort((a, b) => grave.indexOf(a.effect) - grave.indexOf(b.effect))
 }
 
@@ -101,6 +102,16 @@ function repartitions(old: TopologyDescription, now: TopologyDescription): PlanC
     if (before === undefined) return say('notes', `topic ${name} is new`)
     if (before.partitions === after.partitions) return []
     return say('breaks', `topic ${name} had ${count(before)} and shall have ${count(after)}: it is not altered; give it another name`)
+  })
+}
+
+function retries(old: TopologyDescription, now: TopologyDescription): PlanChange[] {
+  const topics = (plan: TopologyDescription): readonly string[] => nodesOf(plan).flatMap(({ retryTopics = [] }) => retryTopics)
+  return both(topics(old), topics(now), name => name).flatMap(([name, before, after]) => {
+    const say = saying('retry', name)
+    if (after === undefined)
+      return say('loses', `topic ${name} is not read any more: let the old plan work off what waits in it, then delete it`)
+    return before === undefined ? say('notes', `topic ${name} is new`) : []
   })
 }
 

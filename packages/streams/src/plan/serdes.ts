@@ -24,5 +24,5 @@ interface Part {
 }
 
 /** What of a node has serdes of its own. */
-const partsOf = ({ source, sink, repartition, globals = [] }: Node): readonly Part[] =>
-  [source, sink, repartition, ...globals.map(global => global.source)].filter(part => part !== undefined)
+const partsOf = ({ source, sink, repartition, retries, globals = [] }: Node): readonly Part[] =>
+  [source, sink, repartition, retries, ...globals.map(global => global.source)].filter(part => part !== undefined)

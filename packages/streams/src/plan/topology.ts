@@ -238,6 +238,15 @@ function checkTopics(nodes: readonly Node[], unmoved: ReadonlySet<Node>): void {
       })
     names.add(node.repartition.name)
   }
+  const retried = new Set<string>()
+  for (const { label, retries } of nodes) {
+    if (retries === undefined) continue
+    if (retried.has(retries.name))
+      throw new RiachoError('RIACHO_NAME', `the retry topics of two stages are named '${retries.name}': name one of them otherwise`, {
+        place: { node: label },
+      })
+    retried.add(retries.name)
+  }
   const connectors = new Map<string, Node>()
   for (const node of nodes) {
     const name = node.source?.connector?.name
@@ -259,6 +268,7 @@ function fingerprint(nodes: readonly Node[], reused: ReadonlySet<Node>): string 
       (node.stores ?? []).map(spec => `${spec.name}:${spec.kind}`).join(),
       node.parents.map(parent => index.get(parent)).join(),
       ...(reused.has(node) ? ['source changelog'] : []),
+      ...(node.retries === undefined ? [] : [`retries ${node.retries.name}:${node.retries.delays.length}`]),
       ...(node.globals ?? []).map(({ source, store }) => `${source.topics.join()}:${store.name}:${store.kind}`),
     ].join('|'),
   )

@@ -34,6 +34,15 @@ it('a plan that means what it says has none', () => {
 })
 
 it.each<[string, Stream<unknown>, string, string]>([
+  [
+    'a window after retry topics',
+    words.pipe(
+      persist(sink(true), { retry: { retriesMax: 2, topics: { name: 'later', delays: [10, 20] } } }),
+      count('n', { window: tumbling(10, { grace: 5, retention: 1000 }), emit: 'onClose' }),
+    ),
+    'mail',
+    'what comes back from its retry topics is up to 30 ms late for the windows and joins after it',
+  ],
   ['a topic that goes round', words.pipe(filter(Boolean), to('words')), 'words', 'is written and read by the same plan'],
   [
     'a rekey for nothing',

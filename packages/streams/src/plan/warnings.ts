@@ -18,7 +18,14 @@ export interface PlanWarning {
 export function warnings(plan: Topology): readonly PlanWarning[] {
   return Object.freeze(
     plan.nodes.flatMap(node =>
-      [...(node.cautions ?? []), ...ownTopic(plan, node), ...unmoved(plan, node), ...looseKey(node), ...twice(node)].map(message => ({
+      [
+        ...(node.cautions ?? []),
+        ...ownTopic(plan, node),
+        ...unmoved(plan, node),
+        ...looseKey(node),
+        ...twice(node),
+        ...lateRetry(plan, node),
+      ].map(message => ({
         node: node.label,
         message,
       })),
@@ -49,4 +56,11 @@ function looseKey(node: Node): string[] {
 function twice(node: Node): string[] {
   if (node.async === undefined || node.async.idempotent) return []
   return ['the sink is not idempotent, so records are written again after a failure: give them a key of their own there']
+}
+
+/** What comes back is as old as it was. */
+function lateRetry(plan: Topology, node: Node): string[] {
+  if (node.retries === undefined || node.retries.delays.length === 0 || !plan.ordered.has(node)) return []
+  const wait = node.retries.delays.reduce((sum, delay) => sum + delay, 0)
+  return [`what comes back from its retry topics is up to ${wait} ms late for the windows and joins after it: give them as much grace`]
 }

@@ -52,3 +52,19 @@ it('reads a record of another writer', () => {
     original: { headers: [['x', null]] },
   })
 })
+
+it('holds what the stage was given, and where it takes it again', () => {
+  const stage = {
+    topic: 'app-later-retry-1',
+    partition: 3,
+    timestamp: 900,
+    from: { topic: 'orders', partition: 3, offset: 17 },
+    nth: 2,
+    key: origin.key,
+    value: Buffer.from('made of it'),
+    headers: [['other', Buffer.from('o')] as const],
+  }
+  const headers = deadLetterHeaders(origin, { ...failure, stage })
+  expect(readDeadLetter(origin.key, null, headers)).toMatchObject({ stage, original: { headers: origin.headers } })
+  expect(deadLetterHeaders({ ...origin, headers }, failure)).toEqual(deadLetterHeaders(origin, failure))
+})

@@ -1,5 +1,6 @@
 import type { Headers } from '../contract/record.ts'
-import type { Failure, Origin } from '../contract/task.ts'
+import type { Failure, Origin, StageRecord } from '../contract/task.ts'
+import { besideHeaders, type RecordBytes, readBeside } from './beside.ts'
 
 /** A record that was put aside, and why. `offset` is -1 for a record that the application had derived. */
 export interface DeadLetter {
@@ -13,6 +14,8 @@ export interface DeadLetter {
   readonly timestamp: number
   readonly firstFailure: number
   readonly attempts: number
+  /** What the stage that failed was given, and where it takes it again: of stages with retry topics. */
+  readonly stage?: StageRecord
   readonly original: { readonly key: Uint8Array | null; readonly value: Uint8Array | null; readonly headers: Headers }
 }
 
@@ -29,13 +32,20 @@ const names = {
   attempts: '__riacho.errors.attempts',
 } as const
 
+/** What begins the names of the headers that hold the record of a stage. */
+const stagePrefix = '__riacho.stage.'
+const stagePlace = `${stagePrefix}place`
+
 /** How often asynchronous work on a record was tried again: in its dead letter, and in the tries themselves. */
 export const retryCount = 'RetryCount'
 
-const ours = new Set<string>([...Object.values(names), retryCount])
+const own = new Set<string>([...Object.values(names), retryCount])
+
+const isOurs = (name: string): boolean => own.has(name) || name.startsWith(stagePrefix)
 
 /** The headers of a dead letter: the original's, then those that say why. Earlier ones of ours are replaced. */
-export function deadLetterHeaders(origin: Origin, failure: Failure): Headers {
+export function deadLetterHeaders(origin: Origin, { stage, ...failure }: Failure): Headers {
+  const headers = origin.headers.filter(([name]) => !isOurs(name))
   const facts: Record<keyof typeof names, string | number> = {
     ...failure,
     topic: origin.topic,
@@ -44,16 +54,28 @@ export function deadLetterHeaders(origin: Origin, failure: Failure): Headers {
     timestamp: origin.timestamp,
   }
   return [
-    ...origin.headers.filter(([name]) => !ours.has(name)),
+    ...headers,
     ...(Object.keys(names) as (keyof typeof names)[]).map(fact => [names[fact], Buffer.from(String(facts[fact]))] as const),
     ...(failure.code === 'RIACHO_ASYNC' ? [[retryCount, Buffer.from(String(failure.attempts - 1))] as const] : []),
+    ...(stage === undefined ? [] : stageHeaders(stage, { ...origin, headers })),
   ]
+}
+
+function stageHeaders({ key, value, headers, ...place }: StageRecord, original: Origin): Headers {
+  const given = { key, value, headers: headers.filter(([name]) => !isOurs(name)) }
+  return [[stagePlace, Buffer.from(JSON.stringify(place))], ...besideHeaders(stagePrefix, given, original)]
+}
+
+function readStage(place: string, headers: Headers, original: RecordBytes): StageRecord {
+  return { ...(JSON.parse(place) as Omit<StageRecord, keyof RecordBytes>), ...readBeside(stagePrefix, headers, original) }
 }
 
 /** Reads a record of a dead letter topic; facts that it does not have are empty, or -1. */
 export function readDeadLetter(key: Uint8Array | null, value: Uint8Array | null, headers: Headers): DeadLetter {
   const found = new Map(headers.map(([name, raw]) => [name, raw === null ? '' : Buffer.from(raw).toString()]))
   const number = (name: string): number => Number(found.get(name) ?? -1)
+  const original = { key, value, headers: headers.filter(([name]) => !isOurs(name)) }
+  const place = found.get(stagePlace)
   return {
     code: found.get(names.code) ?? '',
     reason: found.get(names.reason) ?? '',
@@ -64,6 +86,7 @@ export function readDeadLetter(key: Uint8Array | null, value: Uint8Array | null,
     timestamp: number(names.timestamp),
     firstFailure: number(names.firstFailure),
     attempts: number(names.attempts),
-    original: { key, value, headers: headers.filter(([name]) => !ours.has(name)) },
+    ...(place !== undefined && { stage: readStage(place, headers, original) }),
+    original,
   }
 }
