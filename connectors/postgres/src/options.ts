@@ -49,7 +49,7 @@ export interface PostgresOptions<K, V, C extends string> extends Server {
   readonly keyOf?: (key: K) => Readonly<Partial<Record<NoInfer<C>, PostgresValue>>>
   /** Keeps what comes late from writing over what is newer. Default: the last write wins. */
   readonly version?: Version<K, V>
-  /** Connections of this sink, and so batches that are written at once. Default 4. */
+  /** Connections of this sink, and so batches that are written at once. Default 8. */
   readonly connectionsMax?: number
   /** Default: `postgres-` and the table. */
   readonly name?: string

@@ -48,7 +48,7 @@ class PostgresSink<K, V> implements Sink<K, V> {
   }
 
   async #open(): Promise<Table<K, V>> {
-    const connections = new Connections(this.#options, this.#options.connectionsMax ?? 4)
+    const connections = new Connections(this.#options, this.#options.connectionsMax ?? 8)
     try {
       const columns = await connections.use(never, connection => ensureTable(connection, this.#settings, never))
       return new Table(this.#settings, columns, this.#options, connections)

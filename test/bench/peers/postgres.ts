@@ -10,9 +10,10 @@ interface Row {
   readonly body: string
 }
 
-/** The sink against pg with the same statement written by hand, on one real PostgreSQL: `node test/bench/peers/postgres.ts [rows] [rounds]`. */
+/** The sink against pg with the same statement written by hand, on one real PostgreSQL: `node test/bench/peers/postgres.ts [rows] [rounds] [connections of the sink]`. */
 const rows = Number(process.argv[2] ?? 50_000)
 const rounds = Number(process.argv[3] ?? 5)
+const connectionsMax = Number(process.argv[4] ?? 8)
 const batchRows = 500
 const never = new AbortController().signal
 const server = await startPostgres()
@@ -26,6 +27,7 @@ const sink = postgres<string, Row, 'id' | 'client' | 'body'>({
   columns: { id: 'text', client: 'text', body: 'text' },
   key: ['id'],
   row: row => row,
+  connectionsMax,
 })
 await sink.open?.()
 const values = Array.from({ length: rows }, (_, i): Row => ({ id: `event-${i}`, client: `Client_${i % 4}`, body: 'x'.repeat(100) }))
@@ -53,7 +55,7 @@ const bare = (concurrency: number) =>
       batch.map(({ value }) => value.body),
     ]),
   )
-const ours = each('sink', 4, batch => sink.write(batch, never))
+const ours = each('sink', connectionsMax, batch => sink.write(batch, never))
 await compare({ name: 'postgres', rows, rounds, ours, bare, concurrencies })
 await sink.close?.()
 await pool.end()
