@@ -87,7 +87,7 @@ describe('a statement that takes too long', () => {
     await expect.poll(() => running(table)).toBe(1)
     abort.abort(new Error('given up'))
     await expect(writing).rejects.toThrow('given up')
-    expect(await running(table)).toBe(0)
+    await expect.poll(() => running(table)).toBe(0)
     await other.query('rollback')
     expect(await heldIn(table)).toEqual([[1, 1]])
     await sink.write([record(1, 3)], never)
@@ -103,7 +103,7 @@ describe('a statement that takes too long', () => {
       away: false,
       message: expect.stringContaining('requestTimeout'),
     })
-    expect(await running(table)).toBe(0)
+    await expect.poll(() => running(table)).toBe(0)
     await other.end()
   })
 
