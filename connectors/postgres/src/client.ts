@@ -5,7 +5,7 @@ import { type Column, quote, type Server, type TableSettings } from './options.t
 
 /** Most milliseconds until a connection is there. */
 const connectWithin = 5000
-/** Milliseconds that a cancelled statement has to end, before its connection is given up: less than the second that a stage waits for a write that it aborted. */
+/** Milliseconds that a cancelled statement, or a connection, has to end before its socket is given up: less than the second that a stage waits for a write that it aborted. */
 const cancelWithin = 500
 /** Of the protocol: begins a request to cancel. */
 const cancelRequest = 80_877_102
@@ -86,13 +86,19 @@ export class Connection {
       clearTimeout(timer)
       clearTimeout(patience)
       signal.removeEventListener('abort', give)
+      // It may have come to its end in time and be open, with a transaction and its locks.
+      if (this.#broken) this.close()
     }
   }
 
-  /** Ends it, and with it a transaction that is open. */
+  /** Ends it, and with it a transaction that is open, whether the server hears of it or not. */
   close(): void {
     this.#broken = true
-    this.#client.end().catch(() => {})
+    const destroyed = setTimeout(() => this.#wire.connection.stream.destroy(), cancelWithin).unref()
+    this.#client.end().then(
+      () => clearTimeout(destroyed),
+      () => {},
+    )
   }
 
   get #wire(): Wire {
