@@ -36,10 +36,11 @@ export async function startPostgres({ secure = false } = {}): Promise<PostgresSe
   const remove = () => rm(directory, { recursive: true, force: true })
   try {
     const programs = await programsFor(directory)
-    const [port] = (await freePorts(1)) as [number]
     const { key, certificate } = secure ? selfSignedPem() : { key: '', certificate: '' }
     await initialise(programs, directory, secure)
     if (secure) await secureWith(directory, key, certificate)
+    // Last, because a port that is free now may not be so in a second.
+    const [port] = (await freePorts(1)) as [number]
     let running = await serve(programs, directory, port, secure)
     const kill = async (): Promise<void> => {
       // Its immediate shutdown: connections end at once, nothing is written. A killed postmaster would leave processes behind that keep the next one out.
