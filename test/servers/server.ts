@@ -26,13 +26,15 @@ export interface ServerCommand {
   readonly readyPort?: number
   /** Milliseconds until it must be ready. */
   readonly readyWithin: number
+  /** As whom it runs. Default: as we do. */
+  readonly owner?: { readonly uid?: number; readonly gid?: number }
 }
 
 /** Starts a server and waits until it is ready. The error holds the end of its log. */
 export async function startServer(options: ServerCommand): Promise<ServerProcess> {
   const file = join(options.directory, 'log')
   const log = openSync(file, 'w')
-  const child = spawn(options.command, options.arguments, { cwd: options.directory, stdio: ['ignore', log, log] })
+  const child = spawn(options.command, options.arguments, { cwd: options.directory, stdio: ['ignore', log, log], ...options.owner })
   closeSync(log)
   const gone = new Promise<void>(resolve => child.once('close', () => resolve()))
   const orphan = () => child.kill('SIGKILL')

@@ -1,4 +1,5 @@
 import { dynamodb } from '@riacho/dynamodb'
+import { outbox, postgres } from '@riacho/postgres'
 import { scylla, scyllaLookup } from '@riacho/scylla'
 import { sqs, sqsSource } from '@riacho/sqs'
 import { json, type KStream, mapAsync, persist, source, text, topic } from '@riacho/streams'
@@ -30,6 +31,16 @@ const kept: KStream<string, Event> = events.pipe(
     inFlightTotalMax: 8,
     onError: { deadLetter: 'dead' },
   }),
+  persist(
+    postgres({
+      table: 't',
+      columns,
+      key: ['id'],
+      row: event => ({ id: event.id, client: undefined }),
+      keyOf: key => ({ id: key }),
+      version: { column: 'version', of: event => event?.client.length ?? 0 },
+    }),
+  ),
   persist(sqs({ queue: 'q.fifo', body: event => event.client, group: event => event.client }), { breaker: false }),
 )
 kept.pipe()
@@ -40,6 +51,12 @@ scylla<string, Event, 'id' | 'client'>({ ...cluster, columns, key: { partition: 
 scylla<string, Event, 'id' | 'client'>({ ...cluster, columns, key: { partition: ['uid'] }, row: event => event })
 // @ts-expect-error a consistency that does not exist
 scylla<string, Event, 'id' | 'client'>({ ...cluster, columns, key: { partition: ['id'] }, row: event => event, consistency: 'most' })
+// @ts-expect-error a column is misspelt
+postgres<string, Event, 'id' | 'client'>({ table: 't', columns, key: ['id'], row: event => ({ id: event.id, clinet: '' }) })
+// @ts-expect-error the key is not a column
+postgres<string, Event, 'id' | 'client'>({ table: 't', columns, key: ['uid'], row: event => event })
+// @ts-expect-error a version needs a column
+postgres<string, Event, 'id' | 'client'>({ table: 't', columns, key: ['id'], row: event => event, version: { epoch: 1 } })
 // @ts-expect-error a type of key that DynamoDB does not have
 dynamodb<string, Event>({ table: 'table', key: { id: 'string' }, item: event => ({ ...event }) })
 // @ts-expect-error a body is text
@@ -49,6 +66,10 @@ events.pipe(mapAsync(async event => event, { breaker: true }))
 
 const messages: KStream<string, Event> = source(sqsSource({ queue: 'q', value: json<Event>() }))
 messages.pipe()
+const told: KStream<string, Event> = source(outbox({ table: 'outbox', value: json<Event>(), acknowledge: { mark: 'sent_at' } }))
+told.pipe()
+// @ts-expect-error rows are deleted or marked
+outbox({ table: 'outbox', value: json<Event>(), acknowledge: 'keep' })
 
 const prices = scyllaLookup({ ...cluster, key: ['id'], validFrom: 'since', columns: ['price'] })
 void prices.get(['a'], 1).then(row => row?.price)
