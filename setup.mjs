@@ -129,6 +129,10 @@ async function vitest(step, sum) {
 const commands = {
   setup: () => 0,
   start: node => run(node, ['examples/event-processor/start.ts', ...args]),
+  // Kafka, Connect, a registry, Cassandra, DynamoDB and SQS on this machine, until Ctrl-C.
+  servers: node => run(node, ['test/servers/main.ts', ...args]),
+  // The event processor on them, compared with a recomputation.
+  e2e: node => run(node, ['test/e2e/production.ts', ...args]),
   // Builds Confluent's client the first time.
   confluent: node =>
     run(node, [

@@ -15,13 +15,15 @@ export function embedded(directory: string, read = (lines: Source<null, unknown>
     'event-processor',
     ...eventProcessor({
       lines: source(read(lines), { onError: { deadLetter: 'events-invalid' } }),
-      events: sqlite<Client, Event, keyof Event>({
-        path,
-        table: 'event_message',
-        columns: { uid: 'TEXT', context: 'TEXT', event_type: 'TEXT', client: 'TEXT', created_at: 'TEXT' },
-        key: ['uid'],
-        row: ({ uid, context, event_type, client, created_at }) => ({ uid, context, event_type, client, created_at }),
-      }),
+      events: [
+        sqlite<Client, Event, keyof Event>({
+          path,
+          table: 'event_message',
+          columns: { uid: 'TEXT', context: 'TEXT', event_type: 'TEXT', client: 'TEXT', created_at: 'TEXT' },
+          key: ['uid'],
+          row: ({ uid, context, event_type, client, created_at }) => ({ uid, context, event_type, client, created_at }),
+        }),
+      ],
       counts: sqlite({
         path,
         table: 'events_per_minute',

@@ -1,4 +1,5 @@
 import {
+  type AsyncOptions,
   compositeKey,
   count,
   type KStream,
@@ -38,7 +39,8 @@ export type ClientAndType = { readonly client: string; readonly type: string }
 /** Where events come from and where they go: what differs between environments. */
 export interface Surroundings {
   readonly lines: KStream<unknown, unknown>
-  readonly events: Sink<Client, Event>
+  /** Where each event is stored, one after the other: what one cannot take goes no further. */
+  readonly events: readonly Sink<Client, Event>[]
   readonly counts: Sink<Windowed<ClientAndType>, number>
   readonly queue: (client: Client) => OperatorFunction<StreamRecord<Client, Event>, unknown>
 }
@@ -46,7 +48,18 @@ export interface Surroundings {
 const eventSchema = jsonSchema<Event>(new URL('resource/schema.json', import.meta.url))
 const clientAndType = compositeKey<ClientAndType>({ client: text, type: text })
 const invalid = { onError: { deadLetter: 'events-invalid' } }
-const retry = { retriesMax: 5, backoff: { min: 100, max: 30_000 } }
+const retry = { retriesMax: 5, backoff: { min: 50, max: 30_000 } }
+
+/**
+ * What is done with an event that a system refuses: it is tried six times in all, with growing pauses, then put aside. A commit waits for what is held, pauses included: so not too
+ * much is.
+ */
+export const persistently: AsyncOptions = {
+  retry,
+  onError: { deadLetter: 'events-dead' },
+  batch: { recordsMax: 500, wait: 20 },
+  heldMax: 1000,
+}
 
 /** A leap second is the second after it: `Date` knows none. */
 const timeOf = ({ created_at: at }: Event): number => (at.includes(':60') ? Date.parse(at.replace(':60', ':59')) + 1000 : Date.parse(at))
@@ -55,9 +68,9 @@ const timeOf = ({ created_at: at }: Event): number => (at.includes(':60') ? Date
 export function eventProcessor(at: Surroundings): readonly Stream<unknown>[] {
   const events = at.lines.pipe(validate(eventSchema, invalid), withTimestamp(timeOf, invalid))
 
-  const delivered = events.pipe(
-    rekey('by-client', event => event.client),
-    persist(at.events, { retry, onError: { deadLetter: 'events-dead' }, batch: { recordsMax: 500, wait: 20 } }),
+  const byClient = events.pipe(rekey('by-client', event => event.client))
+  const stored = at.events.reduce((stream, sink) => stream.pipe(persist(sink, persistently)), byClient)
+  const delivered = stored.pipe(
     triage(event => event.client, {
       Client_A: at.queue('Client_A'),
       Client_B: at.queue('Client_B'),

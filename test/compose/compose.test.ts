@@ -1,9 +1,11 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ajv } from 'ajv'
 import formats from 'ajv-formats'
 import { expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { allowedSettings, variableOf } from '../../packages/riacho/src/configuration.ts'
 import { makeMetrics } from '../../packages/riacho/src/metrics.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -13,6 +15,7 @@ const folder = 'examples/event-processor/compose'
 interface Service {
   readonly image: string
   readonly command?: readonly string[]
+  readonly entrypoint?: readonly string[]
   readonly environment?: Readonly<Record<string, string | number>>
   readonly ports?: readonly string[]
   readonly volumes?: readonly string[]
@@ -77,6 +80,30 @@ it('mounts files of this repository read-only, and named volumes that are declar
     const path = join(root, folder, file)
     expect([file, mounted.some(mount => mount.startsWith(path))]).toEqual([file, true])
   }
+})
+
+const own = services.filter(([, { image }]) => image === 'riacho:local')
+
+it('runs files that there are, with options that the command has', () => {
+  for (const [name, { command = [], entrypoint = [] }] of own) {
+    const files = [...entrypoint, ...command].filter(word => word.startsWith('examples/'))
+    expect([name, files.length, files.filter(file => !existsSync(join(root, file)))]).toEqual([name, 1, []])
+    if (command.length === 0) continue
+    const words = command.slice(0, command.indexOf(files[0]!))
+    const help = execFileSync(process.execPath, ['packages/riacho/src/main.ts', ...words, '--help'], { cwd: root, encoding: 'utf8' })
+    for (const option of command.filter(word => word.startsWith('--')))
+      expect([name, option, help.includes(`${option} `)]).toEqual([name, option, true])
+  }
+})
+
+it('sets variables that the example, the runner or the SDK of AWS reads', () => {
+  const example = ['production.ts', 'prepare.ts'].map(file => read(`examples/event-processor/${file}`)).join()
+  const settings = allowedSettings.map(({ name }) => variableOf(name))
+  for (const [name, { environment = {} }] of own)
+    for (const variable of Object.keys(environment)) {
+      const known = variable.startsWith('AWS_') || settings.includes(variable) || new RegExp(`\\b${variable}\\b`).test(example)
+      expect([name, variable, known]).toEqual([name, variable, true])
+    }
 })
 
 const published = services.flatMap(([name, { ports = [] }]) =>

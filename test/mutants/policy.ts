@@ -21,6 +21,27 @@ export const policy: readonly Mutant[] = [
     test: tries,
   },
   {
+    name: 'what was written with a refused record of its key goes on before it',
+    file: 'packages/streams/src/async/flight.ts',
+    find: "entry.state === 'done' && blocked.has(entry.lane)",
+    replace: "entry.state === 'done' && blocked.has(entry)",
+    test: tries,
+  },
+  {
+    name: 'what waits for a record of its key is tried with it',
+    file: 'packages/streams/src/async/flight.ts',
+    find: 'error instanceof SinkError && error.untried',
+    replace: 'error instanceof SinkError && error.untried && error.away',
+    test: tries,
+  },
+  {
+    name: 'what was not tried comes back behind what came later',
+    file: 'packages/streams/src/async/lanes.ts',
+    find: 'lane.waiting.unshift(entry)',
+    replace: 'lane.waiting.push(entry)',
+    test: 'packages/streams/src/async/lanes.test.ts',
+  },
+  {
     name: 'a half-open breaker lets everybody in',
     file: breaker,
     find: '    this.#probe = work\n',

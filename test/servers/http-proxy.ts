@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { createServer, request, type Server } from 'node:http'
+import { type ClientRequest, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { buffer } from 'node:stream/consumers'
 
 /** What the proxy does with a request: hands it on, answers 500, or says nothing. */
 export type ProxyMode = 'pass' | 'error' | 'silent'
@@ -18,22 +19,29 @@ export interface HttpProxy {
   stop(): Promise<void>
 }
 
-/** Starts a proxy on a free port. */
-export async function startHttpProxy(target: string): Promise<HttpProxy> {
+/** Starts a proxy on a free port. Requests whose body it `refuses` are answered 500, whatever its mode. */
+export async function startHttpProxy(target: string, refuses?: (body: string) => boolean): Promise<HttpProxy> {
   const to = new URL(target)
   const asked: string[] = []
   let mode: ProxyMode = 'pass'
+  const broken = (answer: ServerResponse): void => void answer.writeHead(500).end('{"error_code":50001,"message":"broken"}')
+  const handed = ({ method, url, headers }: IncomingMessage, answer: ServerResponse): ClientRequest => {
+    const on = request({ host: to.hostname, port: to.port, method, path: url, headers }, got => {
+      answer.writeHead(got.statusCode!, got.headers)
+      got.pipe(answer)
+    })
+    return on.on('error', () => answer.destroy())
+  }
   const listen = async (port: number): Promise<Server> => {
-    const server = createServer((from, answer) => {
+    const server = createServer(async (from, answer) => {
       asked.push(`${from.method} ${from.url}`)
       if (mode === 'silent') return
-      if (mode === 'error') return void answer.writeHead(500).end('{"error_code":50001,"message":"broken"}')
-      const on = request({ host: to.hostname, port: to.port, method: from.method, path: from.url, headers: from.headers }, got => {
-        answer.writeHead(got.statusCode!, got.headers)
-        got.pipe(answer)
-      })
-      on.on('error', () => answer.destroy())
-      from.pipe(on)
+      if (mode === 'error') return broken(answer)
+      if (refuses === undefined) return void from.pipe(handed(from, answer))
+      const body = await buffer(from).catch(() => undefined)
+      if (body === undefined) answer.destroy()
+      else if (refuses(String(body))) broken(answer)
+      else handed(from, answer).end(body)
     })
     server.listen(port, '127.0.0.1')
     await once(server, 'listening')

@@ -23,9 +23,11 @@ export function filesOf(root: string, folder = ''): TextFile[] {
   })
 }
 
-/** Recorded by others and kept as they are. */
+/** Written or recorded by others and kept as they are. */
 export const isRecorded = (path: string): boolean =>
-  path === 'pnpm-lock.yaml' || path.startsWith('test/conformance/cases/') || path.startsWith('test/conformance/wire/')
+  ['pnpm-lock.yaml', 'test/compose/compose-spec.json'].includes(path) ||
+  path.startsWith('test/conformance/cases/') ||
+  path.startsWith('test/conformance/wire/')
 /** TypeScript of the project. */
 export const isSource = (path: string): boolean => path.endsWith('.ts')
 /** A test of vitest. */

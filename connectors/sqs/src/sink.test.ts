@@ -3,6 +3,7 @@ import type { SinkError, StreamRecord } from '@riacho/streams'
 import { type Held, type SinkFixture, sinkSuite } from '@riacho/testing/suites'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type ElasticMqServer, startElasticMq } from '../../../test/servers/elasticmq.ts'
+import { startHttpProxy } from '../../../test/servers/http-proxy.ts'
 import { type LossyProxy, startLossyProxy } from '../../../test/servers/lossy-proxy.ts'
 import { type SqsOptions, sqs } from './index.ts'
 
@@ -155,6 +156,18 @@ describe('sqs', () => {
       [1, 1],
       [1, 3],
       [3, 1],
+    ])
+  })
+
+  it('has not tried what waits for a message of its group', async () => {
+    const refusing = await startHttpProxy(server.endpoint, body => body.includes('revision\\":2'))
+    closing.push(() => refusing.stop())
+    const { sink } = await opened({ endpoint: refusing.url })
+    const thrown = await sink.write([record(1, 1), record(1, 2), record(1, 3), record(2, 1)], never).catch((error: unknown) => error)
+    const failures = [...(thrown as SinkError).failures!].map(([index, { kind, untried }]) => [index, kind, untried])
+    expect(failures).toEqual([
+      [1, 'transient', false],
+      [2, 'transient', true],
     ])
   })
 

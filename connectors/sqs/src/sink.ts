@@ -225,7 +225,8 @@ class Sending<K, V> {
 
   /** What comes after a message that may still be sent waits for it. */
   #holdBack(group: Group, error: SinkError): void {
-    const held = error.away ? error : new SinkError(error.kind, `it waits for a message of its group: ${error.message}`, { cause: error })
+    const message = `it waits for a message of its group: ${error.message}`
+    const held = new SinkError(error.kind, message, { cause: error, away: error.away, untried: true })
     while (group.next < group.messages.length) this.failures.set(group.messages[group.next++]!.index, held)
   }
 }

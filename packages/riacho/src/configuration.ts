@@ -19,6 +19,10 @@ const table = {
   dataDir: [z.string().min(1), 'the path of a folder'],
   guarantee: [z.enum(['at-least-once', 'exactly-once']), 'at-least-once or exactly-once'],
   commitIntervalMs: [wholeNumber(0, day), `a whole number of milliseconds from 0 to ${day}`],
+  commitDrainMs: [
+    wholeNumber(1, day),
+    'a whole number of milliseconds: how long a commit waits for what is being written to other systems, pauses between tries included; exactly once 20000 at most',
+  ],
   maxTaskIdleMs: [wholeNumber(-1, day), `a whole number of milliseconds from -1 to ${day}`],
   offsetReset: [
     z.enum(['earliest', 'latest', 'none']),

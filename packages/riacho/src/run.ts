@@ -90,6 +90,7 @@ async function createTopics(broker: Broker, plan: Topology): Promise<void> {
 function engineSettings({
   guarantee,
   commitIntervalMs,
+  commitDrainMs,
   keepStreamTime,
   maxTaskIdleMs,
   offsetReset,
@@ -99,6 +100,7 @@ function engineSettings({
   return {
     ...(guarantee !== undefined && { guarantee }),
     ...(commitIntervalMs !== undefined && { commitIntervalMs }),
+    ...(commitDrainMs !== undefined && { limits: { commitDrainMs } }),
     ...(keepStreamTime !== undefined && { keepStreamTime }),
     ...(maxTaskIdleMs !== undefined && { maxTaskIdleMs }),
     ...(offsetReset !== undefined && { offsetReset }),

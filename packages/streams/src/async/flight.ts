@@ -18,8 +18,19 @@ export interface Entry<A, B> extends LaneEntry {
   result: B | undefined
 }
 
+/** Where an entry was, without its record. */
+export function placeOf({ at }: Entry<unknown, unknown>): Partial<Position> {
+  return at === null ? {} : { topic: at.topic, partition: at.partition, offset: at.offset }
+}
+
+/** Whether two records come from one input record. */
+export function isSame(a: Position, b: Position | null): boolean {
+  return b !== null && a.offset === b.offset && a.partition === b.partition && a.topic === b.topic
+}
+
 /** Records that are tried together, and how often they were. */
 export class Flight<A extends StreamRecord<unknown, unknown>, B> implements Places {
+  /** Those that are tried next. */
   entries: readonly Entry<A, B>[]
   /** Records that wait until this flight is over. */
   readonly rest: readonly Entry<A, B>[]
@@ -30,10 +41,18 @@ export class Flight<A extends StreamRecord<unknown, unknown>, B> implements Plac
   firstFailure = -1
   /** Milliseconds that tries and the pauses between them took. */
   #spent = 0
+  /** What has not gone on, in order: what is tried, and what is done but behind it. Shared by those that are tried each alone. */
+  readonly #line: { left: readonly Entry<A, B>[] }
 
-  constructor(entries: readonly Entry<A, B>[], rest: readonly Entry<A, B>[] = []) {
+  constructor(entries: readonly Entry<A, B>[], rest: readonly Entry<A, B>[] = [], line = { left: entries }) {
     this.entries = entries
     this.rest = rest
+    this.#line = line
+  }
+
+  /** One of its entries by itself, after which the rest is. */
+  alone(entry: Entry<A, B>, rest: readonly Entry<A, B>[]): Flight<A, B> {
+    return new Flight([entry], rest, this.#line)
   }
 
   /** A try failed. Returns the pause before the next, or undefined when there is none left. `guarded`: a breaker says when to look again. */
@@ -48,6 +67,24 @@ export class Flight<A extends StreamRecord<unknown, unknown>, B> implements Plac
     const wait = pauseAfter(retry, this.attempts, this.#spent)
     this.#spent += wait ?? 0
     return wait
+  }
+
+  /** Takes out what is done, but for what has a record of its key before it that is still tried. Call it when a try has ended. */
+  finished(): readonly Entry<A, B>[] {
+    const { left } = this.#line
+    // Nothing of it has failed.
+    if (left === this.entries) return left
+    const tried = new Set([...this.entries, ...this.rest])
+    const blocked = new Set<unknown>()
+    const finished: Entry<A, B>[] = []
+    this.#line.left = left.filter(entry => {
+      const isTried = entry.state === 'open' && tried.has(entry)
+      if (isTried && entry.lane !== null) blocked.add(entry.lane)
+      const stays = isTried || (entry.state === 'done' && blocked.has(entry.lane))
+      if (!stays && entry.state === 'done') finished.push(entry)
+      return stays
+    })
+    return finished
   }
 
   position(index: number): Position | null {
@@ -67,6 +104,9 @@ export function ownError(error: unknown, index: number, others: boolean): unknow
 
 /** Whether another try can help. */
 export const isHelpful = (error: unknown): boolean => !(error instanceof SinkError) || error.kind === 'transient'
+
+/** Whether a record was not tried: it waits for one of its key. */
+export const isUntried = (error: unknown): boolean => error instanceof SinkError && error.untried
 
 /** What the end of a try says of the system: one that refuses a record, or takes others, works. */
 export function endedBy(error: unknown, length: number): Ended {

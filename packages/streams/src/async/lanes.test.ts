@@ -5,18 +5,18 @@ import { type LaneEntry, Lanes } from './lanes.ts'
 type Step =
   | { readonly do: 'add'; readonly lane: number | null }
   | { readonly do: 'next'; readonly max: number }
-  | { readonly do: 'release'; readonly which: number }
+  | { readonly do: 'release'; readonly which: number; readonly back: boolean }
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant('add' as const), lane: fc.option(fc.nat(4)) }),
   fc.record({ do: fc.constant('next' as const), max: fc.integer({ min: 1, max: 4 }) }),
-  fc.record({ do: fc.constant('release' as const), which: fc.nat() }),
+  fc.record({ do: fc.constant('release' as const), which: fc.nat(), back: fc.boolean() }),
 )
 
 /** What may start, computed from all that waits and all that is at work. */
 const startable = (waiting: readonly LaneEntry[], busy: readonly LaneEntry[]): readonly LaneEntry[] =>
   waiting.filter(entry => entry.lane === null || !busy.some(other => other.lane === entry.lane))
 
-it('keeps the order of each lane, never has one at work twice, and leaves nobody behind', () => {
+it('keeps the order of each lane, never has one at work twice, takes back what was not worked on, and leaves nobody behind', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), steps => {
       const lanes = new Lanes<LaneEntry>()
@@ -39,7 +39,11 @@ it('keeps the order of each lane, never has one at work twice, and leaves nobody
           waiting = waiting.filter(entry => !batch.some(other => other.n === entry.n))
           if (batch.length > 0) flying.push(batch)
         } else if (flying.length > 0) {
-          lanes.release(flying.splice(step.which % flying.length, 1)[0]!)
+          const batch = flying.splice(step.which % flying.length, 1)[0]!
+          const back = step.back ? batch.slice(1) : []
+          lanes.putBack(back)
+          waiting = [...waiting, ...back].sort((a, b) => a.n - b.n)
+          lanes.release(batch)
         }
         expect(lanes.ready).toBe(startable(waiting, flying.flat()).length)
       })

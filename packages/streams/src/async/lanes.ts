@@ -49,6 +49,18 @@ export class Lanes<E extends LaneEntry> {
     return batch.sort((a, b) => a.n - b.n)
   }
 
+  /** Entries that were taken and not worked on wait again, before what came later. Call it before their lanes are released. */
+  putBack(entries: readonly E[]): void {
+    for (const entry of entries.toReversed()) {
+      const lane = this.#laneOf(entry)
+      lane.waiting.unshift(entry)
+      if (lane.busy) continue
+      // A null lane: nothing is ever at work in it.
+      this.ready++
+      this.#enqueue(lane)
+    }
+  }
+
   /** The work on these entries has ended: what waited for their lanes is ready. Lanes of the entries in `still` stay at work. */
   release(batch: readonly E[], still: readonly E[] = []): void {
     const busy = still.length === 0 ? undefined : new Set(still.map(entry => entry.lane))
@@ -90,4 +102,10 @@ export class Lanes<E extends LaneEntry> {
     if (name !== null) this.#lanes.set(name, lane)
     return lane
   }
+}
+
+/** The lane of a record with this key. */
+export function laneOf(key: unknown): string | number | null {
+  if (key === null || key === undefined) return null
+  return typeof key === 'string' || typeof key === 'number' ? key : typeof key === 'bigint' ? `${key}n` : JSON.stringify(key)
 }

@@ -1,14 +1,14 @@
 import type { Asked, AsyncFacts, Node, OnError } from '../contract/node.ts'
 import type { StreamRecord } from '../contract/record.ts'
 import type { Places } from '../contract/sink.ts'
-import type { Emit, Held, Origin, Position, Task } from '../contract/task.ts'
+import type { Emit, Held, Position, Task } from '../contract/task.ts'
 import { RiachoError, reasonOf } from '../errors.ts'
 import { deadLettersOf } from '../plan/failure.ts'
 import { checkPartitioned } from '../plan/node.ts'
 import type { BreakerOptions, Ended } from './breaker.ts'
-import { type Entry, endedBy, Flight, isHelpful, ownError } from './flight.ts'
+import { type Entry, endedBy, Flight, isHelpful, isSame, isUntried, ownError, placeOf } from './flight.ts'
 import { Gate } from './gate.ts'
-import { Lanes } from './lanes.ts'
+import { Lanes, laneOf } from './lanes.ts'
 import { counted, longestRetry, type Retry, tryOnce } from './retry.ts'
 
 /** Options of an asynchronous stage. Times are milliseconds. */
@@ -243,17 +243,18 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
       if (wait === undefined || this.#stopped) return
       if (wait > 0) await this.#task.sleep(wait, signal)
       if (signal.aborted || !(await this.#place(signal))) return
-      if (flight.apart) return this.#flyApart(flight.entries, signal)
+      if (flight.apart) return this.#flyApart(flight, signal)
     }
   }
 
   /** Each record alone, in order, because one of them spoils what they are written with. */
-  async #flyApart(entries: readonly Entry<A, B>[], signal: AbortSignal): Promise<void> {
+  async #flyApart(flight: Flight<A, B>, signal: AbortSignal): Promise<void> {
+    const { entries } = flight
     for (const [i, entry] of entries.entries()) {
       if (i > 0 && !(await this.#place(signal))) return
       // The place that it has is what `#fly` takes.
       this.#flying--
-      await this.#fly(new Flight([entry], entries.slice(i + 1)))
+      await this.#fly(flight.alone(entry, entries.slice(i + 1)))
       if (signal.aborted || this.#stopped) return
     }
   }
@@ -294,7 +295,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
         },
       })
       ended = 'worked'
-      if (!signal.aborted) this.#done(flight.entries, results)
+      if (!signal.aborted) this.#done(flight, results)
       return undefined
     } catch (error) {
       if (!signal.aborted) ended = endedBy(error, records.length)
@@ -325,27 +326,34 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
     const wait = flight.failed(error, retry, took, this.#task.now(), !this.#gate.isClosed)
     if (flight.apart) return 0
     const again: Entry<A, B>[] = []
+    const untried: Entry<A, B>[] = []
     for (const [i, entry] of flight.entries.entries()) {
       const own = ownError(error, i, this.#work.written !== undefined)
-      if (own === undefined) this.#done([entry], [this.#work.written!(entry.record)])
+      if (own === undefined) finish(entry, this.#work.written!(entry.record))
+      else if (isUntried(own)) untried.push(entry)
       else if (wait !== undefined && isHelpful(own)) again.push(entry)
       else if (!this.#stopped) this.#gone(entry, own, flight)
     }
+    this.#lanes.putBack(untried)
     flight.entries = again
+    this.#handOn(flight)
     return again.length === 0 ? undefined : wait
   }
 
-  #done(batch: readonly Entry<A, B>[], results: readonly B[]): void {
-    batch.forEach((entry, i) => {
-      if (this.#inOrder) {
-        entry.state = 'done'
-        entry.result = results[i]
-      } else {
-        this.size--
-        this.#task.resume(entry.at, this.#out, results[i] as B)
-      }
+  #done(flight: Flight<A, B>, results: readonly B[]): void {
+    flight.entries.forEach((entry, i) => {
+      finish(entry, results[i] as B)
     })
+    this.#handOn(flight)
+  }
+
+  #handOn(flight: Flight<A, B>): void {
     if (this.#inOrder) this.#advance()
+    else if (!this.#stopped)
+      for (const entry of flight.finished()) {
+        this.size--
+        this.#task.resume(entry.at, this.#out, entry.result as B)
+      }
   }
 
   /** A record that stops the task stays inside: nothing after it goes on, and no drain takes it for done. */
@@ -355,7 +363,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
       this.#stopped = true
       const what = this.#unopened ? 'could not be opened' : `failed after ${attempts} tries`
       const reason = `'${this.#label}' ${what}: ${reasonOf(error)}; mend it${this.#unopened ? '' : ', or give the stage an onError'}`
-      this.#task.fail(new RiachoError('RIACHO_ASYNC', reason, { cause: error, place: { node: this.#label, ...place(entry.at) } }))
+      this.#task.fail(new RiachoError('RIACHO_ASYNC', reason, { cause: error, place: { node: this.#label, ...placeOf(entry) } }))
       return
     }
     entry.state = 'gone'
@@ -385,16 +393,7 @@ class Stage<A extends StreamRecord<unknown, unknown>, B> implements Held {
   }
 }
 
-/** Where a record was, without the record. */
-function place(at: Position | Origin | null): Partial<Position> {
-  return at === null ? {} : { topic: at.topic, partition: at.partition, offset: at.offset }
-}
-
-function isSame(a: Position, b: Position | null): boolean {
-  return b !== null && a.offset === b.offset && a.partition === b.partition && a.topic === b.topic
-}
-
-function laneOf(key: unknown): string | number | null {
-  if (key === null || key === undefined) return null
-  return typeof key === 'string' || typeof key === 'number' ? key : typeof key === 'bigint' ? `${key}n` : JSON.stringify(key)
+function finish<A, B>(entry: Entry<A, B>, result: B): void {
+  entry.state = 'done'
+  entry.result = result
 }

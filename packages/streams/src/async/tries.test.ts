@@ -67,6 +67,54 @@ describe('tries', () => {
     expect(started()).toEqual(['1234', '6', '1', '5'])
   })
 
+  const batched = { retry, written: true, origins: true, onError: { deadLetter: 'dead' }, batch: { recordsMax: 3, wait: 5 } }
+
+  it('of one record let none of its key pass that was written with it', async () => {
+    const { feed, flights, out, task } = openStage(batched)
+    await feed(['a', 'a1'], ['a', 'a2'], ['b', 'b1'])
+    await flights[0]!.fail(new SinkError('transient', 'one row', { failures: new Map([[0, new SinkError('transient', 'busy')]]) }))
+    expect([out, task.stage.size]).toEqual([['B1'], 2])
+    await task.advance(100)
+    await flights[1]!.done()
+    expect([out, task.stage.size]).toEqual([['B1', 'A1', 'A2'], 0])
+  })
+
+  it('of records that are then tried each alone let go on what waited for them, once', async () => {
+    const { feed, flights, out, task } = openStage(batched)
+    await feed(['a', 'a1'], ['a', 'a2'], ['b', 'b1'])
+    const busy = new SinkError('transient', 'busy')
+    const failures = new Map([
+      [0, busy],
+      [2, busy],
+    ])
+    await flights[0]!.fail(new SinkError('transient', 'two rows', { failures }))
+    await task.advance(100)
+    await flights[1]!.fail(new SinkError('poison', 'one of them'))
+    await flights[2]!.fail(new SinkError('poison', 'this one'))
+    expect([out, task.deadLetters.length, task.stage.size]).toEqual([['A2'], 1, 1])
+    await flights[3]!.done()
+    expect([out, flights.map(({ values }) => values.join()), task.stage.size]).toEqual([['A2', 'B1'], ['a1,a2,b1', 'a1,b1', 'a1', 'b1'], 0])
+  })
+
+  it('of one record do not count for those that wait for it and were not tried, nor become their end', async () => {
+    const { feed, flights, out, started, task } = openStage({ ...batched, retry: { retriesMax: 1, backoff: retry.backoff } })
+    await feed(['a', 'a1'], ['a', 'a2'], ['a', 'a3'])
+    const failures = new Map([
+      [0, new SinkError('transient', 'busy')],
+      [1, new SinkError('transient', 'it waits', { untried: true })],
+      [2, new SinkError('transient', 'it waits', { untried: true })],
+    ])
+    await flights[0]!.fail(new SinkError('transient', 'three', { failures }))
+    await feed(['a', 'a4'])
+    await task.advance(100)
+    expect(started()).toEqual(['a1a2a3', 'a1'])
+    await flights[1]!.fail(new SinkError('transient', 'busy'))
+    expect(task.deadLetters.map(({ attempts, at }) => [attempts, at?.offset])).toEqual([[2, 0]])
+    expect([started().at(-1), flights[2]!.counts]).toEqual(['a2a3a4', [undefined, undefined, undefined]])
+    await flights[2]!.done()
+    expect([out, task.stage.size]).toEqual([['A2', 'A3', 'A4'], 0])
+  })
+
   it('end at the deadline', async () => {
     const { feed, flights, task } = openStage({ retry: { ...retry, retriesMax: 100, deadline: 250 }, breaker: false, onError: 'skip' })
     await feed(['a', '1'])

@@ -32,7 +32,7 @@ export type FailureKind = 'transient' | 'permanent' | 'poison'
 /**
  * Why a write failed. `transient`: try again. `permanent`: no try can help, for no record of the batch. `poison`: a record cannot be written; the others can. With
  * `indexes`, the places of the records in the batch of which that is true, all others of it have been written. With `failures` each of those has an error of its own. A sink whose
- * system keeps no order by itself names, with a record, all later ones of its key, and has written none of them.
+ * system keeps no order by itself names, with a record, all later ones of its key, and has written none of them: their errors are `untried`.
  */
 export class SinkError extends Error {
   override readonly name = 'SinkError'
@@ -41,14 +41,23 @@ export class SinkError extends Error {
   readonly failures?: ReadonlyMap<number, SinkError>
   /** The system does not answer at all. No record is to blame, so this uses up none of its tries where there is a breaker. */
   readonly away: boolean
+  /** Nobody has tried to write the record: it waits for one of its key before it. It uses up none of its tries, and is written when that one is, or is given up. */
+  readonly untried: boolean
   constructor(
     kind: FailureKind,
     message: string,
-    options?: { cause?: unknown; indexes?: readonly number[]; failures?: ReadonlyMap<number, SinkError>; away?: boolean },
+    options?: {
+      cause?: unknown
+      indexes?: readonly number[]
+      failures?: ReadonlyMap<number, SinkError>
+      away?: boolean
+      untried?: boolean
+    },
   ) {
     super(message, options)
     this.kind = kind
     this.away = options?.away ?? false
+    this.untried = options?.untried ?? false
     if (options?.indexes !== undefined) this.indexes = options.indexes
     if (options?.failures !== undefined) {
       this.failures = options.failures

@@ -1,0 +1,111 @@
+// The event processor while its servers fail, one way after the other. Everything is compared with a recomputation after each fault.
+// node test/e2e/production-faults.ts [--seconds 60] [--rate 100]
+import { appendFileSync, readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { generate } from '../../examples/event-processor/generate.ts'
+import { type Fault, Trial } from './production/faults.ts'
+import type { System } from './production/system.ts'
+
+const { values } = parseArgs({ options: { seconds: { type: 'string', default: '60' }, rate: { type: 'string', default: '100' } } })
+const load = { seconds: Number(values.seconds), rate: Number(values.rate) }
+
+const faults: readonly Fault[] = [
+  { name: 'nothing, for comparison', begin: async () => async () => {} },
+  {
+    name: 'Cassandra is killed and comes back',
+    async begin({ servers, ways }) {
+      await servers.cassandra.kill()
+      return async watch => {
+        // The application does not reach it before it is known what was stored.
+        await ways.cassandra.cut()
+        await servers.cassandra.restart()
+        await watch.verify()
+        ways.cassandra.mend()
+      }
+    },
+  },
+  {
+    name: 'Cassandra answers after two seconds',
+    async begin({ ways }) {
+      ways.cassandra.delay(2000)
+      return async () => {
+        // What it still holds back must not meet what comes after.
+        await ways.cassandra.cut()
+        ways.cassandra.mend()
+      }
+    },
+  },
+  {
+    name: 'answers of Cassandra are lost after the write',
+    async begin({ ways }) {
+      const { lost } = ways.cassandra
+      ways.cassandra.loseAnswers(200)
+      return async () => {
+        if (ways.cassandra.lost === lost) throw new Error('no answer was lost: raise --rate or --seconds')
+        ways.cassandra.mend()
+      }
+    },
+  },
+  {
+    name: 'ElasticMQ cannot be reached',
+    async begin({ ways }) {
+      await ways.sqs.down()
+      return () => ways.sqs.up()
+    },
+  },
+  {
+    name: 'an event is larger than a queue takes',
+    async begin({ eventsFile }) {
+      const event = JSON.parse(String([...generate({ events: 1, seed: 99 })][0])) as object
+      appendFileSync(eventsFile, `${JSON.stringify({ ...event, note: 'x'.repeat(300_000) })}\n`)
+      return async () => {}
+    },
+  },
+  {
+    name: 'the last tenth of the events comes again',
+    async begin({ eventsFile }) {
+      const lines = readFileSync(eventsFile, 'utf8').split('\n').slice(0, -1)
+      appendFileSync(
+        eventsFile,
+        lines
+          .slice(-Math.ceil(lines.length / 10))
+          .map(line => `${line}\n`)
+          .join(''),
+      )
+      return async () => {}
+    },
+  },
+]
+
+/** The application does not start without the topic of its dead letters, and says so. */
+async function startWithoutDeadLetters({ servers, startApp }: System): Promise<boolean> {
+  const { address } = servers.kafka
+  await servers.kafka.tool('org.apache.kafka.tools.TopicCommand', '--bootstrap-server', address, '--delete', '--topic', 'events-dead')
+  const said = await startApp().then(
+    app => app.stop().then(() => 'it started'),
+    (error: Error) => error.message,
+  )
+  const refused = /RIACHO_TOPIC_MISSING: .*events-dead/.test(said)
+  console.log(refused ? '✓ it does not start without the topic of its dead letters' : `✗ without the topic of its dead letters: ${said}`)
+  return refused
+}
+
+let [passed, failed] = [0, 0]
+const trial = await Trial.start()
+try {
+  for (const fault of faults) {
+    const { checks, caughtUpAfter, growth } = await trial.run(fault, load)
+    const wrong = checks.filter(check => check.wrong !== undefined)
+    console.log(`${wrong.length === 0 ? '✓' : '✗'} ${fault.name}, for ${load.seconds} s`)
+    console.log(`  caught up ${(caughtUpAfter / 1000).toFixed(1)} s after it, ${growth >> 20} MB more in memory`)
+    for (const check of wrong) console.log(`  ✗ ${check.name}: ${check.wrong}`)
+    passed += checks.length - wrong.length
+    failed += wrong.length
+  }
+  if (await trial.withoutApp(startWithoutDeadLetters)) passed++
+  else failed++
+} finally {
+  await trial.stop()
+}
+console.log(`${passed} passed, ${failed} failed`)
+process.exitCode = failed === 0 ? 0 : 1
