@@ -44,7 +44,7 @@ export interface RedisStreamOptions<K, V> extends RedisServer {
   readonly lengthMax?: number
   /** What tells a record from all others. Default: the position that led to it. */
   readonly id?: (value: V, record: StreamRecord<K, V>) => string
-  /** Ids that are remembered, in the key `{stream}:ids`: what is written again before so many others is there once. 0: none, and what is written again is there twice. Default 100,000. */
+  /** Ids that are remembered, and up to as many more, in `{stream}:ids` and `{stream}:ids:earlier`: what is written again before so many others is there once. 0: none, and what is written again is there twice. Default 100,000. */
   readonly idsMax?: number
   /** Default: `redis-` and the stream. */
   readonly name?: string

@@ -320,7 +320,7 @@ describe('redis stream', () => {
     expect(await rowsIn(stream)).toEqual(batch.map(({ value: { id, revision } }) => [id, revision]))
   })
 
-  it('adds each input record once, as long as it is among the last idsMax', async () => {
+  it('adds each input record once, as long as it is among the last idsMax, also within a batch', async () => {
     const { sink, stream } = toStream({ idsMax: 10 })
     await opened(sink)
     const write = (...offsets: number[]) =>
@@ -329,13 +329,19 @@ describe('redis stream', () => {
         never,
         at(...offsets),
       )
-    await write(1, 2, 3)
+    await write(1, 2, 3, 2)
     await write(1, 2, 3, 4)
     expect(await rowsIn(stream)).toEqual([1, 2, 3, 4].map(offset => [1, offset]))
-    for (let offset = 5; offset <= 14; offset++) await write(offset)
-    await write(4, 14)
-    expect((await rowsIn(stream)).map(([, offset]) => offset)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 4])
-    expect(await outside.zCard(`{${stream}}:ids`)).toBe(10)
+    const after = Array.from({ length: 30 }, (_, i) => 5 + i)
+    for (const offset of after) {
+      await write(offset)
+      await write(...after.filter(other => other > offset - 10 && other <= offset))
+    }
+    expect((await rowsIn(stream)).map(([, offset]) => offset)).toEqual([1, 2, 3, 4, ...after])
+    await write(4)
+    expect((await rowsIn(stream)).at(-1)).toEqual([1, 4])
+    const kept = (await outside.sCard(`{${stream}}:ids`)) + (await outside.sCard(`{${stream}}:ids:earlier`))
+    expect(kept).toBeLessThanOrEqual(20)
   })
 
   it('adds again what is written again with idsMax: 0, and says so', async () => {

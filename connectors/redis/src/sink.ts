@@ -238,19 +238,36 @@ class Rows<K, V> implements Writer<K, V> {
   }
 }
 
-/** Of each entry: its id, '' for none; how many arguments XADD takes behind the key; these. An entry whose id is remembered is not added. */
+/**
+ * Of each entry: its id, how many fields and values it has, these. An entry whose id is remembered is not added. Ids are remembered in two sets: when one has `idsMax` it takes the place of
+ * the other, so that the last `idsMax` are always known.
+ */
 const entriesScript = `
-local clock = redis.call('TIME')
-local now, at, idsMax = clock[1] * 1000000 + clock[2], 2, tonumber(ARGV[1])
+local stream, recent, earlier = KEYS[1], KEYS[2], KEYS[3]
+local idsMax, lengthMax, at = tonumber(ARGV[1]), tonumber(ARGV[2]), 3
+local ids, begins = {}, {}
 while at <= #ARGV do
-  local id, count = ARGV[at], tonumber(ARGV[at + 1])
-  if id == '' or not redis.call('ZSCORE', KEYS[2], id) then
-    redis.call('XADD', KEYS[1], unpack(ARGV, at + 2, at + 1 + count))
-    if id ~= '' then redis.call('ZADD', KEYS[2], now + at, id) end
-  end
-  at = at + 2 + count
+  ids[#ids + 1], begins[#begins + 1] = ARGV[at], at + 2
+  at = at + 2 + ARGV[at + 1]
 end
-redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -idsMax - 1)
+local isRecent, isEarlier, added, isNew = {}, {}, {}, {}
+if idsMax > 0 then
+  isRecent, isEarlier = redis.call('SMISMEMBER', recent, unpack(ids)), redis.call('SMISMEMBER', earlier, unpack(ids))
+end
+for i, id in ipairs(ids) do
+  if idsMax == 0 or isRecent[i] + isEarlier[i] == 0 and not isNew[id] then
+    redis.call('XADD', stream, '*', unpack(ARGV, begins[i], begins[i] - 1 + ARGV[begins[i] - 1]))
+    isNew[id], added[#added + 1] = true, id
+  end
+end
+if idsMax > 0 and #added > 0 then
+  redis.call('SADD', recent, unpack(added))
+  if redis.call('SCARD', recent) >= idsMax then
+    redis.call('UNLINK', earlier)
+    redis.call('RENAME', recent, earlier)
+  end
+end
+if lengthMax > 0 then redis.call('XTRIM', stream, 'MAXLEN', '~', lengthMax) end
 return {}`
 
 /** Fields that an entry may have beside its own two. */
@@ -262,15 +279,12 @@ class Entries<K, V> implements Writer<K, V> {
   readonly keys: readonly string[]
   readonly settings: readonly string[]
   readonly #options: RedisStreamOptions<K, V>
-  /** What stands before the fields of each entry. */
-  readonly #head: readonly string[]
 
   constructor(options: RedisStreamOptions<K, V>) {
-    const { stream, lengthMax, idsMax = 100_000 } = options
+    const { stream, lengthMax = 0, idsMax = 100_000 } = options
     this.#options = options
-    this.keys = [stream, `{${stream}}:ids`]
-    this.settings = [String(idsMax)]
-    this.#head = lengthMax === undefined ? ['*'] : ['MAXLEN', '~', String(lengthMax), '*']
+    this.keys = [stream, `{${stream}}:ids`, `{${stream}}:ids:earlier`]
+    this.settings = [String(idsMax), String(lengthMax)]
   }
 
   request(record: StreamRecord<K, V | null>, index: number, places: Places | undefined): Request {
@@ -285,7 +299,7 @@ class Entries<K, V> implements Writer<K, V> {
     const more = Object.entries(fields?.(full.value, full) ?? {})
     if (more.length > fieldsMax) throw new BadRecord(`it has ${more.length} fields, and ${fieldsMax} are allowed`)
     for (const [name, text] of more) entry.push(name, text)
-    return { args: [this.#id(full, index, places), String(this.#head.length + entry.length), ...this.#head, ...entry] }
+    return { args: [this.#id(full, index, places), String(entry.length), ...entry] }
   }
 
   #id(record: StreamRecord<K, V>, index: number, places: Places | undefined): string {

@@ -40,7 +40,7 @@ export const redisSource = <V>(options: RedisSourceOptions<V>): Source<string, V
       }
       return partitions
     },
-    open: (_, from) => new StreamReader(options, from === null ? 0 : Number(Buffer.from(from).readBigUInt64BE())),
+    open: (_, from) => new StreamReader(options, from === null ? 0 : numberOf(from)),
   }
 }
 
@@ -109,7 +109,7 @@ class StreamReader implements SourceReader {
   }
 
   async commit(upTo: Uint8Array): Promise<void> {
-    const last = Number(Buffer.from(upTo).readBigUInt64BE())
+    const last = numberOf(upTo)
     let count = 0
     while (count < this.#pending.length && this.#pending[count]!.number <= last) count++
     if (count === 0) return
@@ -189,7 +189,9 @@ class StreamReader implements SourceReader {
       String(entries.length + this.#pending.length),
       this.#consumer,
     ])
-    const deliveries = new Map((pending as readonly (readonly Reply[])[]).map(([id, , , count]) => [String(id), Number(count)]))
+    const deliveries = new Map(
+      (pending as readonly (readonly Reply[])[]).map(([id, , , count]) => [String(id), Buffer.from(String(count))]),
+    )
     // Our own are among them when we gave no sign in time.
     const ours = new Set(this.#pending.map(({ id }) => id))
     const others = entries.filter(([id]) => !ours.has(String(id)))
@@ -197,11 +199,14 @@ class StreamReader implements SourceReader {
     return others.length > 0
   }
 
-  #take([bytes, fields]: Entry, deliveries = 1): void {
-    const id = String(bytes)
-    const number = ++this.#number
-    this.#pending.push({ number, id })
-    this.#ready.push(recordOf(id, fields, number, deliveries, this.#options))
+  #take([id, fields]: Entry, deliveries = once): void {
+    const pending = { number: ++this.#number, id: id.toString('latin1') }
+    this.#pending.push(pending)
+    const headers: Headers[number][] = [
+      ['redis.id', id],
+      ['redis.delivery-count', deliveries],
+    ]
+    this.#ready.push(recordOf(pending, fields, headers, this.#options))
   }
 
   /** Tells that what we have is not to be taken over. */
@@ -226,7 +231,10 @@ for _, each in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
   end
 end`
 
-type Entry = readonly [id: Reply, fields: readonly Buffer[]]
+type Entry = readonly [id: Buffer, fields: readonly Buffer[]]
+
+/** How often an entry was delivered that is new. */
+const once = Buffer.from('1')
 
 /** A group begins at the beginning of its stream. */
 const makeGroup = async (connection: Connection, { stream, group }: RedisSourceOptions<unknown>): Promise<void> => {
@@ -250,24 +258,24 @@ const mapOf = (reply: readonly Reply[]): Readonly<Record<string, Reply>> =>
 
 const moment = (): Promise<void> => new Promise(resolve => setTimeout(resolve, 20))
 
+/** A position is the number of its record. */
+const numberOf = (position: Uint8Array): number => Buffer.from(position).readDoubleBE()
+
 const recordOf = (
-  id: string,
+  { id, number }: Pending,
   fields: readonly Buffer[],
-  number: number,
-  deliveries: number,
+  headers: Headers[number][],
   { keyField = 'key', valueField = 'value' }: RedisSourceOptions<unknown>,
 ): SourceRecord => {
-  const position = Buffer.alloc(8)
-  position.writeBigUInt64BE(BigInt(number))
-  const headers: Headers[number][] = []
+  const position = Buffer.allocUnsafe(8)
+  position.writeDoubleBE(number)
   let [key, value]: [Buffer | null, Buffer | null] = [null, null]
   for (let i = 0; i < fields.length; i += 2) {
-    const name = String(fields[i])
+    const name = fields[i]!.toString()
     if (name === keyField) key = fields[i + 1]!
     else if (name === valueField) value = fields[i + 1]!
     else headers.push([name, fields[i + 1]!])
   }
-  headers.push(['redis.id', Buffer.from(id)], ['redis.delivery-count', Buffer.from(String(deliveries))])
   // Redis makes ids of its clock's milliseconds.
   return { key, value, timestamp: Number.parseInt(id, 10), headers, offset: number, position }
 }

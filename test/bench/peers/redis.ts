@@ -10,7 +10,7 @@ interface Row {
 }
 
 /** Sinks and source against the client's own pipelines, on one Redis: `node test/bench/peers/redis.ts [rows] [rounds]`. */
-const rows = Number(process.argv[2] ?? 50_000)
+const rows = Number(process.argv[2] ?? 100_000)
 const rounds = Number(process.argv[3] ?? 5)
 const never = new AbortController().signal
 const concurrencies = [1, 8, 32, 128]
