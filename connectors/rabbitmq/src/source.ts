@@ -30,7 +30,7 @@ export const rabbitSource = <V>(options: RabbitSourceOptions<V>): Source<string,
       await open.close()
       return partitions
     },
-    open: (_, from) => new QueueReader(options, from === null ? 0 : Number(Buffer.from(from).readBigUInt64BE())),
+    open: (_, from) => new QueueReader(options, from === null ? 0 : numberOf(from)),
   }
 }
 
@@ -52,8 +52,8 @@ class QueueReader implements SourceReader {
   /** Why the connection was lost, until a read has told. */
   #lost: Error | null = null
   readonly #closed = new AbortController()
-  /** Resolves when there is something to look at. */
-  #news = Promise.withResolvers<void>()
+  /** Of a read that waits: resolves when there is something to look at. */
+  #news: PromiseWithResolvers<void> | null = null
 
   constructor(options: RabbitSourceOptions<unknown>, number: number) {
     this.#options = options
@@ -69,6 +69,7 @@ class QueueReader implements SourceReader {
         if (this.#ready.length > 0) return this.#ready.splice(0, recordsMax)
         // The caller reads again after a pause, and that connects again.
         if (this.#lost !== null) throw this.#told()
+        this.#news ??= Promise.withResolvers()
         const news = this.#news.promise
         await Promise.race([aborted.promise, this.#open().then(() => news)])
       }
@@ -79,7 +80,7 @@ class QueueReader implements SourceReader {
   }
 
   async commit(upTo: Uint8Array): Promise<void> {
-    const last = Number(Buffer.from(upTo).readBigUInt64BE())
+    const last = numberOf(upTo)
     let count = 0
     while (count < this.#pending.length && this.#pending[count]!.number <= last) count++
     // Of a connection that was lost nothing is pending: its messages come again.
@@ -149,35 +150,40 @@ class QueueReader implements SourceReader {
   }
 
   #tell(): void {
-    this.#news.resolve()
-    this.#news = Promise.withResolvers()
+    this.#news?.resolve()
+    this.#news = null
   }
 }
 
+/** A position is the number of its record. */
+const numberOf = (position: Uint8Array): number => Buffer.from(position).readDoubleBE()
+
+/** How often a message was delivered that was not before. */
+const once = Buffer.from('1')
+
 const recordOf = ({ content, fields, properties }: ConsumeMessage, number: number, { key }: RabbitSourceOptions<unknown>): SourceRecord => {
-  const position = Buffer.alloc(8)
-  position.writeBigUInt64BE(BigInt(number))
-  const { headers = {}, messageId, correlationId, type, timestamp } = properties as Properties
-  const named = { messageId, correlationId, routingKey: fields.routingKey }
+  const position = Buffer.allocUnsafe(8)
+  position.writeDoubleBE(number)
+  const { headers: own = {}, messageId, correlationId, type, timestamp } = properties as Properties
+  const headers: Headers[number][] = []
+  for (const name in own) headers.push([name, bytesOf(own[name])])
+  const add = (name: string, value: string | undefined): void => {
+    if (value !== undefined) headers.push([name, Buffer.from(value)])
+  }
+  add('rabbitmq.routing-key', fields.routingKey)
+  add('rabbitmq.message-id', messageId)
+  add('rabbitmq.correlation-id', correlationId)
+  add('rabbitmq.type', type)
   // Quorum queues count; of a classic one it is known whether it was delivered before.
-  const before = Number(headers['x-delivery-count'] ?? (fields.redelivered ? 1 : 0))
-  const own: readonly (readonly [string, string | undefined])[] = [
-    ['rabbitmq.routing-key', fields.routingKey],
-    ['rabbitmq.message-id', messageId],
-    ['rabbitmq.correlation-id', correlationId],
-    ['rabbitmq.type', type],
-    ['rabbitmq.delivery-count', String(before + 1)],
-  ]
-  const of = key === undefined ? undefined : named[key]
+  const before = Number(own['x-delivery-count'] ?? (fields.redelivered ? 1 : 0))
+  headers.push(['rabbitmq.delivery-count', before === 0 ? once : Buffer.from(String(before + 1))])
+  const of = key === undefined ? undefined : { messageId, correlationId, routingKey: fields.routingKey }[key]
   return {
     key: of === undefined ? null : Buffer.from(of),
     value: content,
     // AMQP's are seconds.
     timestamp: timestamp === undefined ? Date.now() : timestamp * 1000,
-    headers: [
-      ...Object.entries(headers).map(([name, value]): Headers[number] => [name, bytesOf(value)]),
-      ...own.flatMap(([name, value]): Headers[number][] => (value === undefined ? [] : [[name, Buffer.from(value)]])),
-    ],
+    headers,
     offset: number,
     position,
   }

@@ -90,22 +90,30 @@ class StreamReader implements SourceReader {
     signal.addEventListener('abort', abort)
     try {
       while (!signal.aborted && !this.#closed) {
-        if (this.#ready.length > 0) return this.#ready.splice(0, recordsMax)
-        if (this.#pending.length >= this.#pendingMax) await Promise.race([aborted.promise, moment()])
-        else {
-          // What a read that is given up has asked for is given by the next.
-          this.#receiving ??= this.#receive(recordsMax).finally(() => {
-            this.#receiving = null
-          })
-          // Its failure is that of the read that waits for it, if one still does.
-          this.#receiving.catch(() => {})
-          await Promise.race([aborted.promise, this.#receiving])
-        }
+        if (this.#ready.length > 0) return this.#give(recordsMax)
+        await Promise.race([aborted.promise, this.#pending.length < this.#pendingMax ? this.#ask(recordsMax) : moment()])
       }
       return []
     } finally {
       signal.removeEventListener('abort', abort)
     }
+  }
+
+  /** While what is given is worked on, the next is fetched. */
+  #give(recordsMax: number): readonly SourceRecord[] {
+    const records = this.#ready.splice(0, recordsMax)
+    if (this.#ready.length === 0 && this.#pending.length < this.#pendingMax) void this.#ask(recordsMax)
+    return records
+  }
+
+  /** What a read that is given up has asked for is given by the next. */
+  #ask(recordsMax: number): Promise<void> {
+    this.#receiving ??= this.#receive(recordsMax).finally(() => {
+      this.#receiving = null
+    })
+    // Its failure is that of the read that waits for it, if one does.
+    this.#receiving.catch(() => {})
+    return this.#receiving
   }
 
   async commit(upTo: Uint8Array): Promise<void> {
@@ -120,22 +128,28 @@ class StreamReader implements SourceReader {
 
   async lag(): Promise<number> {
     const { stream, group } = this.#options
-    const groups = ((await this.#asking.send(['XINFO', 'GROUPS', stream])) as readonly (readonly Reply[])[]).map(mapOf)
-    const own = groups.find(({ name }) => String(name) === group)
+    await this.#join()
+    const [groups, delivered] = await Promise.all([
+      this.#asking.send(['XINFO', 'GROUPS', stream]),
+      this.#asking.send(['XPENDING', stream, group]),
+    ])
+    const own = (groups as Rows).map(mapOf).find(({ name }) => String(name) === group)
+    const consumers = (delivered as readonly [Reply, Reply, Reply, Rows | null])[3] ?? []
     // Redis cannot tell when entries were deleted: then they are counted, up to some.
-    const left =
-      own?.lag ??
-      (
-        (await this.#asking.send([
-          'XRANGE',
-          stream,
-          `(${own?.['last-delivered-id'] ?? '0-0'}`,
-          '+',
-          'COUNT',
-          String(requestIds),
-        ])) as Reply[]
-      ).length
-    return Number(left) + this.#ready.length
+    const left = own?.lag ?? (await this.#after(own?.['last-delivered-id'] ?? '0-0'))
+    const ours = consumers.find(([name]) => String(name) === this.#consumer)?.[1] ?? 0
+    // What is on its way here is neither there nor ready.
+    return Number(left) + this.#ready.length + Math.max(0, Number(ours) - this.#pending.length)
+  }
+
+  async #after(id: Reply): Promise<number> {
+    const entries = await this.#asking.send(['XRANGE', this.#options.stream, `(${id}`, '+', 'COUNT', String(requestIds)])
+    return (entries as readonly Reply[]).length
+  }
+
+  async #join(): Promise<void> {
+    if (!this.#grouped) await makeGroup(this.#asking, this.#options)
+    this.#grouped = true
   }
 
   async close(): Promise<void> {
@@ -158,8 +172,7 @@ class StreamReader implements SourceReader {
     const { stream, group, wait = 2000 } = this.#options
     const most = String(Math.min(recordsMax, this.#pendingMax - this.#pending.length))
     try {
-      if (!this.#grouped) await makeGroup(this.#asking, this.#options)
-      this.#grouped = true
+      await this.#join()
       if (Date.now() >= this.#claimAt && (await this.#claim(most))) return
       const request = ['XREADGROUP', 'GROUP', group, this.#consumer, 'COUNT', most, 'BLOCK', String(wait), 'STREAMS', stream, '>']
       const answer = (await this.#waiting.send(request)) as readonly [readonly [Reply, readonly Entry[]]] | null
@@ -189,9 +202,7 @@ class StreamReader implements SourceReader {
       String(entries.length + this.#pending.length),
       this.#consumer,
     ])
-    const deliveries = new Map(
-      (pending as readonly (readonly Reply[])[]).map(([id, , , count]) => [String(id), Buffer.from(String(count))]),
-    )
+    const deliveries = new Map((pending as Rows).map(([id, , , count]) => [String(id), Buffer.from(String(count))]))
     // Our own are among them when we gave no sign in time.
     const ours = new Set(this.#pending.map(({ id }) => id))
     const others = entries.filter(([id]) => !ours.has(String(id)))
@@ -231,6 +242,7 @@ for _, each in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
   end
 end`
 
+type Rows = readonly (readonly Reply[])[]
 type Entry = readonly [id: Buffer, fields: readonly Buffer[]]
 
 /** How often an entry was delivered that is new. */

@@ -5,7 +5,7 @@ import { startRabbit } from '../../servers/rabbitmq.ts'
 import { compare } from './compare.ts'
 
 /** The source against the client's own consumer with the same prefetch, on one RabbitMQ: `node test/bench/peers/rabbitmq.ts [rows] [rounds]`. */
-const rows = Number(process.argv[2] ?? 20_000)
+const rows = Number(process.argv[2] ?? 50_000)
 const rounds = Number(process.argv[3] ?? 5)
 const never = new AbortController().signal
 const server = await startRabbit()
