@@ -164,11 +164,11 @@ export const headerOf = (headers: Headers, name: string): string => {
   return value === undefined || value === null ? '' : Buffer.from(value).toString()
 }
 
-/** Waits until it is so; rejects, with what it was about, after `limit` milliseconds. */
-export async function until(isSo: () => boolean | Promise<boolean>, what: string, limit: number): Promise<void> {
+/** Waits until it is so; rejects, with what it was about, after `limit` milliseconds. It looks again after `pause` milliseconds. */
+export async function until(isSo: () => boolean | Promise<boolean>, what: string, limit: number, pause = 20): Promise<void> {
   const end = performance.now() + limit
   while (!(await isSo())) {
     if (performance.now() > end) throw new Error(`after ${limit} ms still not: ${what}`)
-    await new Promise(resolve => setTimeout(resolve, 20))
+    await new Promise(resolve => setTimeout(resolve, pause))
   }
 }

@@ -90,14 +90,19 @@ async function startWithoutDeadLetters({ servers, startApp }: System): Promise<b
   return refused
 }
 
+// Servers end with this process.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 let [passed, failed] = [0, 0]
 const trial = await Trial.start()
 try {
   for (const fault of faults) {
-    const { checks, caughtUpAfter, growth } = await trial.run(fault, load)
+    const { checks, caughtUpAfter, growth, looks, verified } = await trial.run(fault, load)
     const wrong = checks.filter(check => check.wrong !== undefined)
     console.log(`${wrong.length === 0 ? '✓' : '✗'} ${fault.name}, for ${load.seconds} s`)
-    console.log(`  caught up ${(caughtUpAfter / 1000).toFixed(1)} s after it, ${growth >> 20} MB more in memory`)
+    console.log(
+      `  caught up ${(caughtUpAfter / 1000).toFixed(1)} s after it, ${growth >> 20} MB more in memory; ${verified} committed events looked up so far, in ${looks} looks`,
+    )
     for (const check of wrong) console.log(`  ✗ ${check.name}: ${check.wrong}`)
     passed += checks.length - wrong.length
     failed += wrong.length

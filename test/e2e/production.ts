@@ -13,6 +13,9 @@ const { values } = parseArgs({
   },
 })
 
+// Servers end with this process.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 const { checks, pauses } = await runProduction({
   events: Number(values.events),
   seed: Number(values.seed),

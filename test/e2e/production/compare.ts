@@ -9,7 +9,6 @@ export interface Check {
   readonly wrong: string | undefined
 }
 
-const clients = ['Client_A', 'Client_B', 'Client_C', 'Client_D']
 const shown = 3
 
 const listed = (differences: readonly string[]): string | undefined =>
@@ -30,11 +29,6 @@ function mapsDiffer<V>(found: ReadonlyMap<string, V>, expected: ReadonlyMap<stri
 function listsDiffer(found: readonly string[], expected: readonly string[]): string | undefined {
   const differences = Array.from({ length: Math.max(found.length, expected.length) }, (_, i) => i).filter(i => found[i] !== expected[i])
   return listed(differences.map(i => `number ${i} is ${found[i] ?? 'missing'}, not ${expected[i] ?? 'there'}`))
-}
-
-/** Takes the messages out of all queues: by client, in their order. */
-export async function takeMessages(outside: Outside): Promise<Map<string, readonly Event[]>> {
-  return new Map(await Promise.all(clients.map(async client => [client, await outside.drained(client)] as const)))
 }
 
 /** Compares what the servers hold, and what their queues held, with the recomputation. */

@@ -1,10 +1,12 @@
-import { appendFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { generate } from '../../../examples/event-processor/generate.ts'
-import { type Event, recomputeFile } from '../../oracle/event-processor.ts'
-import { type Production, type Refused, recomputeProduction } from '../../oracle/production.ts'
+import { recomputeFile } from '../../oracle/event-processor.ts'
+import { type Refused, recomputeProduction } from '../../oracle/production.ts'
 import { until } from '../event-processor.fixture.ts'
-import { type Check, compareServers, takeMessages } from './compare.ts'
+import { type Check, compareServers } from './compare.ts'
 import { type RunningApp, type System, startSystem } from './system.ts'
 
 /** A fault: what goes wrong while events come in, and how it is mended. */
@@ -21,6 +23,9 @@ export interface FaultResult {
   readonly caughtUpAfter: number
   /** Bytes that the process had more in memory, at most. */
   readonly growth: number
+  /** How often commits were looked at so far, and how many events they had covered. */
+  readonly looks: number
+  readonly verified: number
 }
 
 const nobody: Refused = { stored: new Map(), queued: new Map() }
@@ -28,33 +33,30 @@ const lookEveryMs = 1000
 const catchUpLimitMs = 300_000
 const growthMax = 64 << 20
 
-/** Looks every second whether all events below the committed offset are stored, as long as Cassandra can be asked. */
+/** Looks every second what is committed, and whether all events below are stored, as soon as Cassandra can be asked. */
 export class CommitWatch {
+  /** Events below a committed offset that were not stored. */
   readonly passed: string[] = []
   looks = 0
+  /** Events that were committed and are stored, or have passed. */
+  verified = 0
   readonly #system: System
+  /** By offset. */
   readonly #uids: string[] = []
   readonly #unfollow: () => Promise<void>
   readonly #timer: NodeJS.Timeout
-  #checked = 0
   #committed = 0
-  #looking: Promise<void> | undefined
+  #verifying: Promise<void> | undefined
 
   constructor(system: System) {
     this.#system = system
     this.#unfollow = system.outside.follow((offset, uid) => {
       this.#uids[offset] = uid
     })
-    this.#timer = setInterval(() => {
-      this.#looking ??= this.look()
-        .catch(() => {})
-        .finally(() => {
-          this.#looking = undefined
-        })
-    }, lookEveryMs)
+    this.#timer = setInterval(() => void this.look().catch(() => {}), lookEveryMs)
   }
 
-  /** The commit first: what it covers was written before. */
+  /** The commit first: what it covers was written before. Rejects while Cassandra cannot be asked. */
   async look(): Promise<void> {
     this.#committed = Math.max(this.#committed, await this.#system.outside.committed())
     this.looks++
@@ -63,17 +65,27 @@ export class CommitWatch {
 
   /** Rejects while Cassandra cannot be asked. */
   async verify(): Promise<void> {
-    while (this.#checked < this.#committed) {
-      const uids = this.#uids.slice(this.#checked, Math.min(this.#committed, this.#checked + 100)).filter(uid => uid !== undefined)
+    this.#verifying ??= this.#verify().finally(() => {
+      this.#verifying = undefined
+    })
+    await this.#verifying
+  }
+
+  async #verify(): Promise<void> {
+    for (;;) {
+      const to = Math.min(this.verified + 100, this.#committed, this.#uids.length)
+      if (to <= this.verified) return
+      // Where no event is, a transaction ended.
+      const uids = this.#uids.slice(this.verified, to).filter(uid => uid !== undefined)
       const stored = await Promise.all(uids.map(uid => this.#system.outside.isStored(uid)))
       this.passed.push(...uids.filter((_, i) => !stored[i]))
-      this.#checked = Math.min(this.#committed, this.#checked + 100)
+      this.verified = to
     }
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer)
-    await this.#looking
+    await this.#verifying?.catch(() => {})
     await this.#unfollow()
   }
 }
@@ -83,7 +95,6 @@ export class Trial {
   readonly #system: System
   readonly #app: RunningApp
   readonly #lines: Iterator<Buffer>
-  readonly #messages = new Map<string, readonly Event[]>()
   readonly #watch: CommitWatch
 
   private constructor(system: System, app: RunningApp) {
@@ -94,7 +105,8 @@ export class Trial {
   }
 
   static async start(): Promise<Trial> {
-    const system = await startSystem(nobody)
+    const folder = mkdtempSync(join(tmpdir(), 'riacho-faults-'))
+    const system = await startSystem(folder, nobody)
     writeFileSync(system.eventsFile, '')
     const app = await system.startApp()
     await system.applySource()
@@ -114,16 +126,17 @@ export class Trial {
     await end(this.#watch)
     const ended = performance.now()
     await this.#append(load.rate)
-    await until(() => this.#isDone(), 'everything is processed', catchUpLimitMs)
+    const { lines } = recomputeFile(this.#system.eventsFile)
+    await until(() => this.#isDone(lines), 'everything is processed', catchUpLimitMs, 200)
     const caughtUpAfter = performance.now() - ended
     await this.#watch.look()
     const growth = Math.max(0, memory.most - before)
     const checks = [
       ...(await this.#compared()),
-      { name: `no commit past an event that is not stored (${this.#watch.looks} looks)`, wrong: this.#watch.passed.join() || undefined },
+      { name: 'no commit past an event that is not stored', wrong: this.#watch.passed.join() || undefined },
       { name: 'memory grows under 64 MB', wrong: growth < growthMax ? undefined : `${growth >> 20} MB` },
     ]
-    return { checks, caughtUpAfter, growth }
+    return { checks, caughtUpAfter, growth, looks: this.#watch.looks, verified: this.#watch.verified }
   }
 
   /** Ends the application, and does something with what is left. */
@@ -133,7 +146,6 @@ export class Trial {
   }
 
   async stop(): Promise<void> {
-    this.#app.started.child.kill('SIGKILL')
     await this.#watch.close()
     await this.#system.stop()
   }
@@ -143,16 +155,13 @@ export class Trial {
     appendFileSync(this.#system.eventsFile, lines.join(''))
   }
 
-  async #isDone(): Promise<boolean> {
+  async #isDone(lines: number): Promise<boolean> {
     if (this.#app.started.child.exitCode !== null) throw new Error(`the application ended: ${this.#app.started.text.error}`)
-    const { lines } = recomputeFile(this.#system.eventsFile)
     return (await this.#system.outside.linesRead()) >= lines && (await this.#system.outside.isDone())
   }
 
   async #compared(): Promise<readonly Check[]> {
-    for (const [client, events] of await takeMessages(this.#system.outside))
-      this.#messages.set(client, [...(this.#messages.get(client) ?? []), ...events])
-    const expected: Production = recomputeProduction(recomputeFile(this.#system.eventsFile), nobody)
-    return compareServers(this.#system.outside, this.#messages, expected)
+    const { outside, receiver, eventsFile } = this.#system
+    return compareServers(outside, await receiver.messages(), recomputeProduction(recomputeFile(eventsFile), nobody))
   }
 }

@@ -1,12 +1,11 @@
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb'
-import { DeleteMessageBatchCommand, GetQueueUrlCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { type KafkaCluster, kafka } from '@riacho/kafka'
 import { Client } from 'cassandra-driver'
 import { countKey, type Event } from '../../oracle/event-processor.ts'
 import type { Servers } from '../../servers/all.ts'
 import { headerOf, type Letter, readTopic } from '../event-processor.fixture.ts'
 
-const anybody = { region: 'elasticmq', credentials: { accessKeyId: 'outside', secretAccessKey: 'outside' } }
+const anybody = { accessKeyId: 'outside', secretAccessKey: 'outside' }
 const application = 'event-processor'
 const storedFrom = `${application}-by-client-repartition`
 const inputs = ['stream_producer', storedFrom, `${application}-by-client-and-type-repartition`]
@@ -16,7 +15,6 @@ export class Outside {
   readonly broker: KafkaCluster
   readonly #cassandra: Client
   readonly #dynamodb: DynamoDBClient
-  readonly #sqs: SQSClient
 
   private constructor(broker: KafkaCluster, servers: Servers) {
     this.broker = broker
@@ -26,8 +24,7 @@ export class Outside {
       keyspace: 'riacho',
       encoding: { useBigIntAsLong: true },
     })
-    this.#dynamodb = new DynamoDBClient({ ...anybody, endpoint: servers.dynamodb.endpoint })
-    this.#sqs = new SQSClient({ ...anybody, endpoint: servers.elasticMq.endpoint })
+    this.#dynamodb = new DynamoDBClient({ endpoint: servers.dynamodb.endpoint, region: 'local', credentials: anybody })
   }
 
   static async of(servers: Servers): Promise<Outside> {
@@ -36,7 +33,6 @@ export class Outside {
 
   async close(): Promise<void> {
     this.#dynamodb.destroy()
-    this.#sqs.destroy()
     await this.#cassandra.shutdown()
     await this.broker.close()
   }
@@ -124,19 +120,6 @@ export class Outside {
       from = page.LastEvaluatedKey as Record<string, { S: string }> | undefined
     } while (from !== undefined)
     return items
-  }
-
-  /** The events of a client's queue in their order, which are not there any more after. */
-  async drained(client: string): Promise<Event[]> {
-    const { QueueUrl } = await this.#sqs.send(new GetQueueUrlCommand({ QueueName: `${client}.fifo` }))
-    const events: Event[] = []
-    for (;;) {
-      const { Messages = [] } = await this.#sqs.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 }))
-      if (Messages.length === 0) return events
-      for (const { Body } of Messages) events.push(JSON.parse(Body!) as Event)
-      const Entries = Messages.map(({ ReceiptHandle }, i) => ({ Id: String(i), ReceiptHandle }))
-      await this.#sqs.send(new DeleteMessageBatchCommand({ QueueUrl, Entries }))
-    }
   }
 
   /** The records of a dead letter topic, in order. */

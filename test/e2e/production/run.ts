@@ -1,9 +1,11 @@
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { generate, writeEvents } from '../../../examples/event-processor/generate.ts'
-import { eventOf, recompute, recomputeFile } from '../../oracle/event-processor.ts'
+import { eventOf, recomputeFile } from '../../oracle/event-processor.ts'
 import { type Production, type Refused, recomputeProduction } from '../../oracle/production.ts'
 import { until } from '../event-processor.fixture.ts'
-import { type Check, compareRetryCounts, compareServers, compareTries, meanPauses, takeMessages } from './compare.ts'
+import { type Check, compareRetryCounts, compareServers, compareTries, meanPauses } from './compare.ts'
 import { chooseRefusals, type RefusalPlan } from './refusals.ts'
 import { type RunningApp, type System, startSystem } from './system.ts'
 
@@ -22,7 +24,6 @@ export interface ProductionResult {
   readonly pauses: { readonly [system in keyof Refused]: readonly number[] }
 }
 
-const lineFeed = Buffer.from('\n')
 const readLimitMs = 300_000
 const limitMs = 3_600_000
 const arrivalLimitMs = 60_000
@@ -32,21 +33,22 @@ const megabytes = (bytes: number): string => `${(bytes / (1 << 20)).toFixed(0)} 
 
 /** Events from a file through Kafka Connect, Kafka and the event processor into Cassandra, DynamoDB and SQS, some of them refused; compared with a recomputation from the file. */
 export async function runProduction({ events, seed, say, ...refusals }: ProductionPlan): Promise<ProductionResult> {
-  const lines = [...generate({ events: events + 1, seed, late: true })]
-  const appended = lines.pop()!
-  const refused = chooseRefusals(recompute(Buffer.concat(lines.flatMap(line => [line, lineFeed]))).rows.keys(), refusals)
+  const folder = mkdtempSync(join(tmpdir(), 'riacho-production-'))
+  const eventsFile = join(folder, 'events.txt')
+  writeEvents(eventsFile, { events, seed, late: true })
+  const refused = chooseRefusals(recomputeFile(eventsFile).rows.keys(), refusals)
   say('starting the servers …')
-  const system = await startSystem(refused)
+  const system = await startSystem(folder, refused)
   try {
-    writeEvents(system.eventsFile, { events, seed, late: true })
     const app = await system.startApp()
     await measureThroughput(system, app, events, say)
-    await measureArrival(system, app, appended, say)
+    const [appended] = generate({ events: 1, seed: seed + 1 })
+    await measureArrival(system, app, appended!, say)
     const [recoveries] = await Promise.all([app.metric('riacho_recoveries_total'), app.stop()])
     say(
       `memory ${megabytes(app.memory.first)} at the start, ${megabytes(app.memory.most)} at most; ${recoveries} times back to the last commit`,
     )
-    const expected = recomputeProduction(recomputeFile(system.eventsFile), refused)
+    const expected = recomputeProduction(recomputeFile(eventsFile), refused)
     const pauses = { stored: meanPauses(system.refusers.stored), queued: meanPauses(system.refusers.queued) }
     return { checks: await compared(system, expected), pauses }
   } finally {
@@ -61,9 +63,9 @@ async function measureThroughput(system: System, app: RunningApp, events: number
     if (app.started.child.exitCode !== null) throw new Error(`the application ended: ${app.started.text.error}`)
     return true
   }
-  await until(async () => alive() && (await system.outside.linesRead()) >= events, 'Connect has read the file', readLimitMs)
+  await until(async () => alive() && (await system.outside.linesRead()) >= events, 'Connect has read the file', readLimitMs, 200)
   say(`Connect had handed on ${events} lines after ${seconds(performance.now() - began)}`)
-  await until(async () => alive() && (await system.outside.isDone()), 'everything is processed', limitMs)
+  await until(async () => alive() && (await system.outside.isDone()), 'everything is processed', limitMs, 200)
   const took = performance.now() - began
   say(`${events} events in ${seconds(took)}: ${Math.round(events / (took / 1000))} events/s`)
 }
@@ -87,9 +89,9 @@ async function measureArrival(
   if (app.started.child.exitCode !== null) throw new Error(`the application ended: ${app.started.text.error}`)
 }
 
-async function compared({ outside, refusers }: System, expected: Production): Promise<readonly Check[]> {
+async function compared({ outside, receiver, refusers }: System, expected: Production): Promise<readonly Check[]> {
   return [
-    ...(await compareServers(outside, await takeMessages(outside), expected)),
+    ...(await compareServers(outside, await receiver.messages(), expected)),
     ...compareTries('stored', refusers.stored, expected.tries.stored),
     ...compareTries('queued', refusers.queued, expected.tries.queued),
     compareRetryCounts(refusers.queued, expected.tries.queued),

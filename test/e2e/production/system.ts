@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Refused } from '../../oracle/production.ts'
@@ -10,6 +9,7 @@ import { type LossyProxy, startLossyProxy } from '../../servers/lossy-proxy.ts'
 import { node, riachoFile, type Started, until } from '../event-processor.fixture.ts'
 import { residentBytes } from '../kafka/absence.ts'
 import { Outside } from './outside.ts'
+import { Receiver } from './receiver.ts'
 import { entriesOf, Refuser, uidOfStatement } from './refusals.ts'
 
 const example = fileURLToPath(new URL('../../../examples/event-processor/', import.meta.url))
@@ -20,6 +20,7 @@ const startLimitMs = 120_000
 export interface System {
   readonly servers: Servers
   readonly outside: Outside
+  readonly receiver: Receiver
   /** What Kafka Connect reads. */
   readonly eventsFile: string
   readonly refusers: { readonly stored: Refuser; readonly queued: Refuser }
@@ -43,51 +44,64 @@ export interface RunningApp {
   stop(): Promise<void>
 }
 
-/** Starts all servers, and the proxies that refuse, and makes topics and keyspace as the example does. */
-export async function startSystem(refused: Refused): Promise<System> {
-  const folder = mkdtempSync(join(tmpdir(), 'riacho-production-'))
+/**
+ * Starts all servers, and the proxies that refuse, and makes topics and keyspace as the example does. The folder is where `events.txt` is, or will be; it is removed at the end.
+ */
+export async function startSystem(folder: string, refused: Refused): Promise<System> {
   const servers = await startServers()
+  const apps: Started[] = []
   const refusers = { stored: new Refuser(refused.stored), queued: new Refuser(refused.queued) }
-  const lossy = await startLossyProxy(servers.cassandra.port)
-  const cql = await startCqlProxy(lossy.port, statement => {
+  const ways = { cassandra: await startLossyProxy(servers.cassandra.port), sqs: await sqsProxy(servers, refusers.queued) }
+  const cql = await startCqlProxy(ways.cassandra.port, statement => {
     const uid = uidOfStatement(statement)
     return uid !== undefined && refusers.stored.refuses(uid)
   })
-  const sqs = await startHttpProxy(servers.elasticMq.endpoint, body =>
-    entriesOf(body)
-      .map(([uid, retryCount]) => refusers.queued.refuses(uid, retryCount))
-      .includes(true),
-  )
-  const environment = { ...environmentOf(servers), CASSANDRA_CONTACT_POINTS: `127.0.0.1:${cql.port}`, SQS_ENDPOINT: sqs.url }
+  const environment = { ...environmentOf(servers), CASSANDRA_CONTACT_POINTS: `127.0.0.1:${cql.port}`, SQS_ENDPOINT: ways.sqs.url }
   const step = async (file: string, ...args: readonly string[]): Promise<void> => {
     const { code, error } = await node(file, args, folder, environment).ended
     if (code !== 0) throw new Error(`${file} ${args.join(' ')} ended with ${code}: ${error}`)
   }
   await step(join(example, 'prepare.ts'))
   const outside = await Outside.of(servers)
+  const receiver = new Receiver(servers.elasticMq.endpoint)
   const eventsFile = join(folder, 'events.txt')
   return {
     servers,
     outside,
+    receiver,
     eventsFile,
     refusers,
-    ways: { cassandra: lossy, sqs },
+    ways,
     async applySource() {
       const source = readFileSync(join(example, 'resource/file-source.json'), 'utf8')
       writeFileSync(join(folder, 'file-source.json'), source.replace('/data/events.txt', eventsFile))
       await step(riachoFile, 'connect', 'apply', 'file-source.json')
     },
-    startApp: () => startApp(node(riachoFile, ['run', join(example, 'production.ts'), ...runSettings], folder, environment)),
+    startApp() {
+      const started = node(riachoFile, ['run', join(example, 'production.ts'), ...runSettings], folder, environment)
+      apps.push(started)
+      return running(started)
+    },
     async stop() {
+      for (const { child } of apps) child.kill('SIGKILL')
+      await receiver.close()
       await outside.close()
-      await Promise.all([cql.stop(), lossy.stop(), sqs.stop()])
+      await Promise.all([cql.stop(), ways.cassandra.stop(), ways.sqs.stop()])
       await servers.stop()
       rmSync(folder, { recursive: true })
     },
   }
 }
 
-async function startApp(started: Started): Promise<RunningApp> {
+/** The way to ElasticMQ: a request is refused if one of its events is. */
+const sqsProxy = ({ elasticMq }: Servers, refuser: Refuser): Promise<HttpProxy> =>
+  startHttpProxy(elasticMq.endpoint, body =>
+    entriesOf(body)
+      .map(([uid, retryCount]) => refuser.refuses(uid, retryCount))
+      .includes(true),
+  )
+
+async function running(started: Started): Promise<RunningApp> {
   const { child, text, ended } = started
   const gone = (): boolean => child.exitCode !== null
   await until(() => gone() || text.error.includes('state RUNNING'), 'the application runs', startLimitMs)
