@@ -87,7 +87,11 @@ class QueueReader implements SourceReader {
     if (count === 0) return
     const { channel } = await this.#open()
     const covered = this.#pending.splice(0, count).at(-1)
-    if (covered !== undefined) channel.ack(covered.message, true)
+    try {
+      if (covered !== undefined) channel.ack(covered.message, true)
+    } catch {
+      // The channel has just ended, which the next read tells: what it had comes again.
+    }
   }
 
   async lag(): Promise<number> {

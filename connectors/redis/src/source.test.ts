@@ -116,6 +116,18 @@ describe('redis source', () => {
     expect((await outside.xPending(stream, group)).pending).toBe(0)
   })
 
+  it('acknowledges when Redis is there again what a commit covered while it was away', async () => {
+    const stream = newStream()
+    await append(stream, values(0, 5))
+    const reader = readerOf(stream, { url: `redis://127.0.0.1:${proxy.port}`, claimAfter: 300 })
+    const records = await read(reader, 5)
+    await proxy.cut()
+    await reader.commit(records[4]!.position)
+    expect((await outside.xPending(stream, group)).pending).toBe(5)
+    proxy.mend()
+    await expect.poll(async () => (await outside.xPending(stream, group)).pending, { timeout: 5000 }).toBe(0)
+  })
+
   it('takes nothing from a reader that is alive, however long it takes', async () => {
     const stream = newStream()
     await append(stream, values(0, 3))

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type Headers, type Source, type SourceReader, type SourceRecord, text } from '@riacho/streams'
 import { reasonOf } from '@riacho/streams/engine'
 import { Connection, type Reply } from './client.ts'
-import { streamError } from './errors.ts'
+import { sinkError, streamError } from './errors.ts'
 import { checkSource, type RedisSourceOptions } from './options.ts'
 
 /** Ids that one request names. */
@@ -67,8 +67,9 @@ class StreamReader implements SourceReader {
   #ready: SourceRecord[] = []
   /** In the order of their numbers. */
   #pending: Pending[] = []
-  /** The last number that was given. */
+  /** The last number that was given, and the last that a commit covers. */
   #number: number
+  #covered: number
   /** When to look for entries of readers that died (epoch milliseconds), and where. */
   #claimAt = 0
   #claimFrom = '0-0'
@@ -78,6 +79,7 @@ class StreamReader implements SourceReader {
     this.#waiting = new Connection(options)
     this.#asking = new Connection(options)
     this.#number = number
+    this.#covered = number
     this.#claimAfter = options.claimAfter ?? 30_000
     this.#pendingMax = options.pendingMax ?? 10_000
     this.#heartbeat = setInterval(() => void this.#stayAlive().catch(() => {}), this.#claimAfter / 3)
@@ -117,13 +119,19 @@ class StreamReader implements SourceReader {
   }
 
   async commit(upTo: Uint8Array): Promise<void> {
-    const last = numberOf(upTo)
-    let count = 0
-    while (count < this.#pending.length && this.#pending[count]!.number <= last) count++
-    if (count === 0) return
+    this.#covered = numberOf(upTo)
+    await this.#acknowledge().catch((thrown: unknown) => {
+      // While Redis is away the entries stay ours, and the next sign of life acknowledges them.
+      if (sinkError(this.#options.stream, thrown).kind === 'permanent') throw streamError(this.#options.stream, thrown)
+    })
+  }
+
+  async #acknowledge(): Promise<void> {
     const { stream, group } = this.#options
-    await inRequests(this.#pending.slice(0, count), ids => this.#asking.send(['XACK', stream, group, ...ids]))
-    this.#pending.splice(0, count)
+    const covered = this.#covered
+    const count = (): number => this.#pending.filter(({ number }) => number <= covered).length
+    await inRequests(this.#pending.slice(0, count()), ids => this.#asking.send(['XACK', stream, group, ...ids]))
+    this.#pending.splice(0, count())
   }
 
   async lag(): Promise<number> {
@@ -222,6 +230,7 @@ class StreamReader implements SourceReader {
 
   /** Tells that what we have is not to be taken over. */
   async #stayAlive(): Promise<void> {
+    await this.#acknowledge()
     if (this.#pending.length === 0) return
     const { stream, group } = this.#options
     await inRequests(this.#pending, ids => this.#asking.send(['XCLAIM', stream, group, this.#consumer, '0', ...ids, 'JUSTID']))
