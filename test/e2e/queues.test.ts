@@ -12,7 +12,10 @@ import { redisObstacle, startRedis } from '../servers/redis.ts'
 
 const stopping: (() => Promise<unknown>)[] = []
 afterEach(async () => {
-  for (const stop of stopping.splice(0).reverse()) await stop()
+  const failures: unknown[] = []
+  // An application that failed leaves no server behind.
+  for (const stop of stopping.splice(0).reverse()) await stop().catch((thrown: unknown) => failures.push(thrown))
+  expect(failures).toEqual([])
 })
 
 const values = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `value ${from + i}`)
