@@ -20,6 +20,8 @@ export interface ServerCommand {
   readonly arguments: readonly string[]
   /** Where its file `log` is. */
   readonly directory: string
+  /** Beside the variables of this process. */
+  readonly environment?: Readonly<Record<string, string>>
   /** The server is ready when its log holds this text. */
   readonly readyText?: string
   /** The server is ready when it takes connections at this port of 127.0.0.1. */
@@ -34,7 +36,9 @@ export interface ServerCommand {
 export async function startServer(options: ServerCommand): Promise<ServerProcess> {
   const file = join(options.directory, 'log')
   const log = openSync(file, 'w')
-  const child = spawn(options.command, options.arguments, { cwd: options.directory, stdio: ['ignore', log, log], ...options.owner })
+  const env = { ...process.env, ...options.environment }
+  const { directory: cwd, owner } = options
+  const child = spawn(options.command, options.arguments, { cwd, stdio: ['ignore', log, log], env, ...owner })
   closeSync(log)
   const gone = new Promise<void>(resolve => child.once('close', () => resolve()))
   const orphan = () => child.kill('SIGKILL')

@@ -1,5 +1,7 @@
 import { dynamodb } from '@riacho/dynamodb'
 import { outbox, postgres } from '@riacho/postgres'
+import { rabbitSource } from '@riacho/rabbitmq'
+import { redisCache, redisSource, redisStream } from '@riacho/redis'
 import { scylla, scyllaLookup } from '@riacho/scylla'
 import { sqs, sqsSource } from '@riacho/sqs'
 import { json, type KStream, mapAsync, persist, source, text, topic } from '@riacho/streams'
@@ -42,6 +44,12 @@ const kept: KStream<string, Event> = events.pipe(
     }),
   ),
   persist(sqs({ queue: 'q.fifo', body: event => event.client, group: event => event.client }), { breaker: false }),
+  persist(
+    redisCache({ prefix: 'event:', keyOf: key => key.trim(), value: event => event.client, version: event => event?.client.length ?? 0 }),
+  ),
+  persist(
+    redisStream({ stream: 's', value: event => Buffer.from(event.id), fields: event => ({ client: event.client }), id: event => event.id }),
+  ),
 )
 kept.pipe()
 
@@ -61,6 +69,20 @@ postgres<string, Event, 'id' | 'client'>({ table: 't', columns, key: ['id'], row
 dynamodb<string, Event>({ table: 'table', key: { id: 'string' }, item: event => ({ ...event }) })
 // @ts-expect-error a body is text
 sqs<string, Event>({ queue: 'q', body: event => event })
+// @ts-expect-error a row is text or bytes
+redisCache<string, Event>({ prefix: 'p:', value: event => event })
+// @ts-expect-error no such version
+redisCache<string, Event>({ prefix: 'p:', version: 'offset' })
+// @ts-expect-error the value of a deletion is null
+redisCache<string, Event>({ prefix: 'p:', version: event => event.client.length })
+// @ts-expect-error a field is text
+redisStream<string, Event>({ stream: 's', fields: () => ({ n: 1 }) })
+// @ts-expect-error a stream is read in a group
+redisSource({ stream: 's', value: json<Event>() })
+// @ts-expect-error no such type of queue
+rabbitSource({ queue: 'q', value: json<Event>(), create: 'stream' })
+// @ts-expect-error no such property of a message
+rabbitSource({ queue: 'q', value: json<Event>(), key: 'id' })
 // @ts-expect-error the breaker is on by its options, not by true
 events.pipe(mapAsync(async event => event, { breaker: true }))
 
@@ -70,6 +92,10 @@ const told: KStream<string, Event> = source(outbox({ table: 'outbox', value: jso
 told.pipe()
 // @ts-expect-error rows are deleted or marked
 outbox({ table: 'outbox', value: json<Event>(), acknowledge: 'keep' })
+const entries: KStream<string, Event> = source(redisSource({ stream: 's', group: 'g', value: json<Event>() }))
+entries.pipe()
+const queued: KStream<string, Event> = source(rabbitSource({ queue: 'q', value: json<Event>(), key: 'messageId', create: 'quorum' }))
+queued.pipe()
 
 const prices = scyllaLookup({ ...cluster, key: ['id'], validFrom: 'since', columns: ['price'] })
 void prices.get(['a'], 1).then(row => row?.price)
