@@ -132,4 +132,5 @@ try {
   await trial.stop()
 }
 console.log(`${passed} passed, ${failed} failed`)
-process.exitCode = failed === 0 ? 0 : 1
+// The driver that looked at a Cassandra which was killed keeps a timer after its shutdown.
+process.exit(failed === 0 ? 0 : 1)
