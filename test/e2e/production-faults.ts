@@ -1,16 +1,32 @@
 // The event processor while its servers fail, one way after the other. Everything is compared with a recomputation after each fault.
-// node test/e2e/production-faults.ts [--seconds 60] [--rate 100]
+// node test/e2e/production-faults.ts [--seconds 60] [--rate 100] [--only WORD]
 import { appendFileSync, readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { generate } from '../../examples/event-processor/generate.ts'
+import { until } from './event-processor.fixture.ts'
 import { type Fault, Trial } from './production/faults.ts'
 import type { System } from './production/system.ts'
 
-const { values } = parseArgs({ options: { seconds: { type: 'string', default: '60' }, rate: { type: 'string', default: '100' } } })
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '60' },
+    rate: { type: 'string', default: '100' },
+    only: { type: 'string', default: '' },
+  },
+})
 const load = { seconds: Number(values.seconds), rate: Number(values.rate) }
 
+/** A process that has not worked hard yet has heap to grow into. */
+const warmFactor = 3
+
+const isFulfilled = (work: Promise<unknown>): Promise<boolean> =>
+  work.then(
+    () => true,
+    () => false,
+  )
+
 const faults: readonly Fault[] = [
-  { name: 'nothing, for comparison', begin: async () => async () => {} },
+  { name: 'nothing, to get warm', warming: true, begin: async () => async () => {} },
   {
     name: 'Cassandra is killed and comes back',
     async begin({ servers, ways }) {
@@ -19,7 +35,7 @@ const faults: readonly Fault[] = [
         // The application does not reach it before it is known what was stored.
         await ways.cassandra.cut()
         await servers.cassandra.restart()
-        await watch.verify()
+        await until(() => isFulfilled(watch.verify()), 'Cassandra can be asked', 60_000, 500)
         ways.cassandra.mend()
       }
     },
@@ -96,8 +112,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 let [passed, failed] = [0, 0]
 const trial = await Trial.start()
 try {
-  for (const fault of faults) {
-    const { checks, caughtUpAfter, growth, looks, verified } = await trial.run(fault, load)
+  for (const fault of faults.filter(({ name, warming }) => warming || name.includes(values.only))) {
+    const { checks, caughtUpAfter, growth, looks, verified } = await trial.run(
+      fault,
+      fault.warming ? { ...load, rate: load.rate * warmFactor } : load,
+    )
     const wrong = checks.filter(check => check.wrong !== undefined)
     console.log(`${wrong.length === 0 ? '✓' : '✗'} ${fault.name}, for ${load.seconds} s`)
     console.log(
@@ -113,4 +132,5 @@ try {
   await trial.stop()
 }
 console.log(`${passed} passed, ${failed} failed`)
-process.exitCode = failed === 0 ? 0 : 1
+// The driver that looked at a Cassandra which was killed keeps a timer after its shutdown.
+process.exit(failed === 0 ? 0 : 1)

@@ -17,9 +17,9 @@ ElasticMQ        ${servers.elasticMq.endpoint}
 In another terminal:
 
 ${variables.join('\n')}
-node examples/event-processor/generate.ts events.txt
+npx node examples/event-processor/generate.ts events.txt
 sed "s#/data#$PWD#" examples/event-processor/resource/file-source.json > file-source.json
-node examples/event-processor/prepare.ts
+npx node examples/event-processor/prepare.ts
 npx riacho connect apply file-source.json
 npx riacho run examples/event-processor/production.ts --guarantee exactly-once --keep-stream-time true --commit-drain-ms 20000
 

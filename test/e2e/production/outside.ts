@@ -1,11 +1,12 @@
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb'
 import { type KafkaCluster, kafka } from '@riacho/kafka'
-import { Client } from 'cassandra-driver'
+import { Client, policies } from 'cassandra-driver'
 import { countKey, type Event } from '../../oracle/event-processor.ts'
 import type { Servers } from '../../servers/all.ts'
 import { headerOf, type Letter, readTopic } from '../event-processor.fixture.ts'
 
 const anybody = { accessKeyId: 'outside', secretAccessKey: 'outside' }
+const reconnectMs = 500
 const application = 'event-processor'
 const storedFrom = `${application}-by-client-repartition`
 const inputs = ['stream_producer', storedFrom, `${application}-by-client-and-type-repartition`]
@@ -23,6 +24,7 @@ export class Outside {
       localDataCenter: 'datacenter1',
       keyspace: 'riacho',
       encoding: { useBigIntAsLong: true },
+      policies: { reconnection: new policies.reconnection.ConstantReconnectionPolicy(reconnectMs) },
     })
     this.#dynamodb = new DynamoDBClient({ endpoint: servers.dynamodb.endpoint, region: 'local', credentials: anybody })
   }
