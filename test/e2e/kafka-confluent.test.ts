@@ -13,7 +13,7 @@ import { killed } from './kafka/killed.ts'
 import { readAll, taken } from './kafka/reading.ts'
 
 // The suite waits up to 20 seconds for what must happen, and then says what did not.
-vi.setConfig({ testTimeout: 30_000 })
+vi.setConfig({ testTimeout: 120_000 })
 
 const obstacle = confluentObstacle()
 const describe = (name: string, body: () => void): void => {

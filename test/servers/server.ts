@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { closeSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
+import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -88,17 +89,27 @@ async function end(child: ChildProcess, gone: Promise<void>, signal: 'SIGTERM' |
 
 const lastLines = (log: string): string => log.trimEnd().split('\n').slice(-10).join('\n')
 
-/** Ports on the loopback address that were free a moment ago, all different. */
+/**
+ * Ports that nobody listens on, below those that systems give to connections (Linux from 32,768, others from 49,152): a server that is stopped and started again must find its port
+ * free, and somebody's connection, even that of a client which tries to reach it, could have taken it meanwhile.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => listening()))
+  const servers: Server[] = []
+  for (let tries = 0; servers.length < count; tries++) {
+    if (tries === triesMax) throw new Error(`no ${count} free ports found in ${triesMax} tries`)
+    const server = await listening(randomInt(firstPort, endPort)).catch(() => undefined)
+    if (server !== undefined) servers.push(server)
+  }
   const ports = servers.map(server => (server.address() as { port: number }).port)
   await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
   return ports
 }
 
-const listening = () =>
-  new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
+const [firstPort, endPort, triesMax] = [20_000, 32_000, 1000]
+
+const listening = (port: number) =>
+  new Promise<Server>((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => resolve(server))
+    server.listen(port, '127.0.0.1', () => resolve(server))
   })
