@@ -6,13 +6,16 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { SchemaRegistry as Client, SchemaType } from '@kafkajs/confluent-schema-registry'
 import { embedded } from '@riacho/embedded'
+import { app } from '@riacho/runtime'
 import { type AvroSchema, avro, avroKey, type SchemaRegistryOptions, schemaRegistry } from '@riacho/serdes'
+import { mapValues, text, to, topic, topology } from '@riacho/streams'
 import { NotReady } from '@riacho/streams/engine'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { consume } from '../../packages/riacho/src/records/consume.ts'
 import { formOf } from '../../packages/riacho/src/records/forms.ts'
 import { recordLines } from '../../packages/riacho/src/records/line.ts'
 import { produce } from '../../packages/riacho/src/records/produce.ts'
+import { committed, read, values } from '../../packages/runtime/src/trial.fixture.ts'
 import { searchesMax } from '../../packages/serdes/src/registry.ts'
 import { type HttpProxy, startHttpProxy } from '../servers/http-proxy.ts'
 import { type RegistryServer, startRegistry } from '../servers/registry.ts'
@@ -297,4 +300,50 @@ it('riacho avro types makes the types of a subject, with the schema as it was re
     `export interface Pulse${count} {\n  readonly tenant: string\n  readonly amount: string\n  readonly at: number\n}`,
   )
   expect(stdout).toContain('"logicalType": "timestamp-millis"')
+}, 60_000)
+
+it('an application goes on with what it knows while the registry is away, waits for what it does not know, and gives nothing up', async () => {
+  const broker = await embedded()
+  await broker.admin.createTopics(
+    [['in', 2] as const, ['out', 2] as const, ['dead', 1] as const].map(([name, partitions]) => ({ name, partitions })),
+  )
+  const [known, unknown] = [await register(pulse()), await register(pulse(field('unit', 'string', { default: 'GB' })))]
+  const producer = await broker.producer({})
+  const send = async (partition: number, id: number, ...tenants: string[]): Promise<void> => {
+    for (const tenant of tenants)
+      producer
+        .partition({ topic: 'in', partition })
+        .append(Date.now(), `k${partition}`, await other.encode(id, { tenant, amount: Buffer.of(1), unit: 'GB' }))
+    await producer.flush()
+  }
+  const pulses = topic('in', {
+    key: text,
+    value: avro<{ tenant: string }>(subject, { registry: registryOf() }),
+    onError: { deadLetter: 'dead' },
+  })
+  const names = pulses.pipe(
+    mapValues(({ tenant }) => tenant),
+    to('out', { value: text }),
+  )
+  const running = app(topology('registry', names), { broker, commitIntervalMs: 20 })
+  await running.start()
+  await send(0, known, 'a')
+  await expect.poll(() => read(broker, 'out').then(rows => rows.length)).toBe(1)
+  await proxy.down()
+  await send(0, known, 'b')
+  await send(0, unknown, 'c')
+  await send(0, known, 'd')
+  await send(1, known, 'e', 'f')
+  const written = async () => (await values(broker, 'out')).toSorted()
+  await expect.poll(written).toEqual(['a', 'b', 'e', 'f'])
+  await expect.poll(() => committed(broker, 'registry', 'in', 0)).toBe(2)
+  const lag = () => running.metrics().lag.find(({ topic: name, partition }) => name === 'in' && partition === 0)?.records
+  await expect.poll(lag).toBe(2)
+  await proxy.up()
+  await expect.poll(written, { timeout: 5000 }).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
+  expect(await values(broker, 'dead')).toEqual([])
+  expect((await read(broker, 'out')).filter(({ key }) => key === 'k0').map(({ value: tenant }) => tenant)).toEqual(['a', 'b', 'c', 'd'])
+  await running.stop()
+  await producer.close()
+  await broker.close()
 }, 60_000)

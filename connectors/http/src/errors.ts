@@ -14,37 +14,32 @@ export class RefusedAddress extends Error {
   override readonly name = 'RefusedAddress'
 }
 
-/** Why a record was not delivered: `poison` when its own address or body is to blame. */
-export interface Undelivered {
-  readonly kind: 'transient' | 'poison'
-  readonly index: number
-  readonly message: string
-  readonly cause?: unknown
-}
-
 /** Answers after which the same request may be taken later. */
 const later = new Set([408, 409, 425, 429])
 
-/** What an answer that is no success means. */
-export function refusal(index: number, status: number, url: URL): Undelivered {
+/** What an answer that is no success means: `poison` when the record's own address or body is to blame. */
+export function refusal(status: number, url: URL): SinkError {
   const where = `${url.origin} answered ${status}`
-  if (status >= 500 || later.has(status)) return { kind: 'transient', index, message: where }
+  if (status >= 500 || later.has(status)) return new SinkError('transient', where)
   const why = status >= 300 && status < 400 ? `${where}: redirects are not followed, give the address that it leads to` : where
-  return { kind: 'poison', index, message: why }
+  return new SinkError('poison', why)
 }
 
-/** What a request that got no answer means. */
-export function unanswered(index: number, url: URL, thrown: unknown): Undelivered {
-  const kind = thrown instanceof RefusedAddress ? 'poison' : 'transient'
-  return { kind, index, message: `${url.origin}: ${reasonOf(thrown)}`, cause: thrown }
+/** What a request that got no answer means. Others' systems are not ours to wait for: that one is away says nothing about the next. */
+export function unanswered(url: URL, cause: unknown): SinkError {
+  const kind = cause instanceof RefusedAddress ? 'poison' : 'transient'
+  return new SinkError(kind, `${url.origin}: ${reasonOf(cause)}`, { cause })
 }
 
-/** The error of a batch: as long as there is hope for a record, the batch is tried again. */
-export function batchError(name: string, batchLength: number, failures: readonly Undelivered[]): SinkError {
-  const hopeful = failures.filter(({ kind }) => kind === 'transient')
-  const told = hopeful.length > 0 ? hopeful : failures
-  const message = `${told.length} of ${batchLength} records were not delivered by ${name}: ${told[0]!.message}`
-  const cause = { cause: told[0]!.cause }
-  if (hopeful.length > 0) return new SinkError('transient', message, cause)
-  return new SinkError('poison', message, { ...cause, indexes: failures.map(({ index }) => index).sort((a, b) => a - b) })
+/** What waits for a record of its key before it. */
+export function heldBack(cause: SinkError): SinkError {
+  return new SinkError('transient', `it waits for a record of its key: ${cause.message}`, { cause, untried: true })
+}
+
+/** Some records of a batch were not delivered, all others were: the error of each by its place. */
+export function batchError(name: string, batchLength: number, failures: ReadonlyMap<number, SinkError>): SinkError {
+  const tried = [...failures.values()].filter(({ untried }) => !untried)
+  const told = tried.find(({ kind }) => kind === 'transient') ?? tried[0]!
+  const message = `${failures.size} of ${batchLength} records were not delivered by ${name}: ${told.message}`
+  return new SinkError(told.kind, message, { cause: told, failures })
 }

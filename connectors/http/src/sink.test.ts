@@ -162,7 +162,7 @@ describe('webhook', () => {
   ])('takes the answer %s as %s', async (status, kind) => {
     const error = await failure(write(receiver.options(), record(1, 1), record(2, 1, status), record(3, 1)))
     expect(error).toMatchObject({ kind, message: expect.stringContaining(`answered ${status}`) })
-    if (kind === 'poison') expect(error.indexes).toEqual([1])
+    expect([...error.failures!].map(([index, own]) => [index, own.kind])).toEqual([[1, kind]])
     expect(receiver.held()).toEqual(
       expect.arrayContaining([
         [1, 1],
@@ -171,8 +171,20 @@ describe('webhook', () => {
     )
   })
 
-  it('tries the batch again as long as there is hope for a record', async () => {
-    expect(await failure(write(receiver.options(), record(1, 1, '410'), record(2, 1, '503')))).toMatchObject({ kind: 'transient' })
+  it('says of each record that was not delivered why', async () => {
+    const error = await failure(
+      write(receiver.options(), record(1, 1, '410'), record(2, 1, '503'), record(3, 1), record(2, 2), record(1, 2)),
+    )
+    const own = [...error.failures!].sort().map(([index, { kind, untried }]) => [index, kind, untried])
+    expect(own).toEqual([
+      [0, 'poison', false],
+      [1, 'transient', false],
+      [3, 'transient', true],
+    ])
+    expect(receiver.held().sort()).toEqual([
+      [1, 2],
+      [3, 1],
+    ])
   })
 
   it('keeps the order of a key behind a record that waits', async () => {

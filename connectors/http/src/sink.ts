@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { type Sink, SinkError, type StreamRecord } from '@riacho/streams'
 import { reasonOf } from '@riacho/streams/engine'
 import { allowedUrl, Client, signatureHeaders } from './client.ts'
-import { batchError, refusal, type Undelivered, unanswered } from './errors.ts'
+import { batchError, heldBack, refusal, unanswered } from './errors.ts'
 import { settingsOf, type WebhookOptions, type WebhookSettings } from './options.ts'
 
 /**
@@ -11,8 +11,8 @@ import { settingsOf, type WebhookOptions, type WebhookSettings } from './options
  * @example
  * persist(webhook({ url: order => order.callback, secret: process.env.WEBHOOK_SECRET! }), { onError: { deadLetter: 'undelivered' } })
  *
- * Throws `RIACHO_HTTP_OPTION`. `write` rejects with a SinkError: transient for no answer and for 408, 409, 425, 429 and 5xx; poison for other answers and for addresses
- * that may not be called.
+ * Throws `RIACHO_HTTP_OPTION`. `write` rejects with a SinkError whose `failures` say which records were not delivered; all others were. One is transient for no answer and for 408,
+ * 409, 425, 429 and 5xx; poison for other answers and for addresses that may not be called.
  */
 export const webhook = <K, V>(options: WebhookOptions<K, V>): Sink<K, V> => new WebhookSink(settingsOf(options), options)
 
@@ -53,12 +53,12 @@ class WebhookSink<K, V> implements Sink<K, V> {
     const client = this.#client
     if (client === undefined) throw new SinkError('permanent', `${this.name} is not open: call open() first`)
     const lanes = lanesOf(batch)
-    const failures: Undelivered[] = []
+    const failures = new Map<number, SinkError>()
     const work = async (): Promise<void> => {
       for (let lane = lanes.pop(); lane !== undefined; lane = lanes.pop()) await this.#deliver(client, batch, lane, failures, signal)
     }
     await Promise.all(Array.from({ length: Math.min(this.#settings.requestsMax, lanes.length) }, work))
-    if (failures.length > 0) throw batchError(this.name, batch.length, failures)
+    if (failures.size > 0) throw batchError(this.name, batch.length, failures)
   }
 
   /** Records of one key, one after the other; behind one that may be delivered later the others wait. */
@@ -66,32 +66,33 @@ class WebhookSink<K, V> implements Sink<K, V> {
     client: Client,
     batch: readonly StreamRecord<K, V | null>[],
     lane: readonly number[],
-    failures: Undelivered[],
+    failures: Map<number, SinkError>,
     signal: AbortSignal,
   ): Promise<void> {
+    let before: SinkError | undefined
     for (const index of lane) {
       signal.throwIfAborted()
-      const failure = await this.#post(client, batch[index]!, index, signal)
+      const failure = before === undefined ? await this.#post(client, batch[index]!, signal) : heldBack(before)
       if (failure === undefined) continue
-      failures.push(failure)
-      if (failure.kind === 'transient') return
+      failures.set(index, failure)
+      if (failure.kind === 'transient') before ??= failure
     }
   }
 
-  async #post(client: Client, record: StreamRecord<K, V | null>, index: number, signal: AbortSignal): Promise<Undelivered | undefined> {
+  async #post(client: Client, record: StreamRecord<K, V | null>, signal: AbortSignal): Promise<SinkError | undefined> {
     let request: Request
     try {
       request = this.#requestOf(record)
     } catch (cause) {
-      return { kind: 'poison', index, message: reasonOf(cause), cause }
+      return new SinkError('poison', reasonOf(cause), { cause })
     }
     const { url, id, body } = request
     try {
       const headers = { ...this.#settings.headers, ...signatureHeaders(this.#settings.secrets, id, body, Date.now()) }
       const status = await client.post(url, headers, body, signal)
-      return status >= 200 && status < 300 ? undefined : refusal(index, status, url)
+      return status >= 200 && status < 300 ? undefined : refusal(status, url)
     } catch (thrown) {
-      return unanswered(index, url, thrown)
+      return unanswered(url, thrown)
     }
   }
 

@@ -1,8 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CreateQueueCommand, SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs'
+import {
+  CreateQueueCommand,
+  DeleteMessageBatchCommand,
+  GetQueueAttributesCommand,
+  SendMessageBatchCommand,
+  SendMessageCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs'
 import { bytes, type SourceReader } from '@riacho/streams'
 import { type SourceFixture, sourceSuite } from '@riacho/testing/suites'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type ElasticMqServer, startElasticMq } from '../../../test/servers/elasticmq.ts'
 import { type SqsSourceOptions, sqsSource } from './index.ts'
 
@@ -83,6 +90,11 @@ describe('sqs source', () => {
     return records
   }
   const bodies = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `value ${from + i}`)
+  const held = async (queue: string): Promise<number> => {
+    const QueueUrl = `${server.endpoint}/000000000000/${queue}`
+    const { Attributes = {} } = await outside.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] }))
+    return Number(Attributes.ApproximateNumberOfMessages) + Number(Attributes.ApproximateNumberOfMessagesNotVisible)
+  }
   const textOf = (value: Uint8Array | null) => Buffer.from(value ?? []).toString()
 
   it('gives every message once, and again what no commit covers, at once', async () => {
@@ -104,6 +116,40 @@ describe('sqs source', () => {
     )
     expect(again.every(({ offset }) => offset > 900)).toBe(true)
     await second.close()
+  })
+
+  it('deletes later what a commit covers while SQS is away', async () => {
+    const { QueueName, send } = await newQueue()
+    await send(bodies(0, 25))
+    const client = new SQSClient({ ...place, endpoint: server.endpoint })
+    let away = true
+    const ask = client.send.bind(client) as (command: unknown, options?: unknown) => Promise<unknown>
+    Object.assign(client, {
+      send: (command: unknown, options: unknown) =>
+        away && command instanceof DeleteMessageBatchCommand ? Promise.reject(new Error('connect ECONNREFUSED')) : ask(command, options),
+    })
+    const reader = sqsSource({ ...optionsFor(QueueName), client, visibility: 3 }).open(QueueName, null)
+    const records = await read(reader, 25)
+    await reader.commit(records[19]!.position)
+    expect(await held(QueueName)).toBe(25)
+    away = false
+    await vi.waitUntil(async () => (await held(QueueName)) === 5, { timeout: 20_000, interval: 200 })
+    await reader.close()
+    client.destroy()
+  })
+
+  it('leaves nothing behind on the signal that ends its reads', async () => {
+    const { QueueName } = await newQueue()
+    const reader = sqsSource({ ...optionsFor(QueueName), wait: 0 }).open(QueueName, null)
+    const { signal } = new AbortController()
+    const added = vi.spyOn(signal, 'addEventListener')
+    const removed = vi.spyOn(signal, 'removeEventListener')
+    const reading = reader.read(1, signal)
+    await sleep(100)
+    await outside.send(new SendMessageCommand({ QueueUrl: `${server.endpoint}/000000000000/${QueueName}`, MessageBody: 'x' }))
+    expect(await reading).toHaveLength(1)
+    expect(removed).toHaveBeenCalledTimes(added.mock.calls.length)
+    await reader.close()
   })
 
   it('moves a group in order, ten a commit, with its key and attributes', async () => {

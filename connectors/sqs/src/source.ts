@@ -8,7 +8,7 @@ import {
 import { type Headers, type Source, type SourceReader, type SourceRecord, text } from '@riacho/streams'
 import { reasonOf } from '@riacho/streams/engine'
 import { type OpenQueue, openQueue } from './client.ts'
-import { queueError } from './errors.ts'
+import { queueError, sinkError } from './errors.ts'
 import { checkSource, isFifo, nameOf, type SqsSourceOptions } from './options.ts'
 
 /** Messages that one request takes or gives. */
@@ -70,44 +70,59 @@ class SqsReader implements SourceReader {
   #ready: SourceRecord[] = []
   /** In the order of their numbers. */
   #pending: Pending[] = []
-  /** The last number that was given. */
+  /** The last number that was given, and the last that a commit covers. */
   #number: number
+  #covered: number
 
   constructor(options: SqsSourceOptions<unknown>, number: number) {
     this.#options = options
     this.#number = number
+    this.#covered = number
     this.#visibilityMs = (options.visibility ?? 30) * 1000
     this.#pendingMax = options.pendingMax ?? 10_000
-    this.#heartbeat = setInterval(() => void this.#prolong().catch(() => {}), this.#visibilityMs / 3)
+    this.#heartbeat = setInterval(() => void this.#stayAlive().catch(() => {}), this.#visibilityMs / 3)
     this.#heartbeat.unref()
   }
 
   async read(recordsMax: number, signal: AbortSignal): Promise<readonly SourceRecord[]> {
-    const aborted = new Promise<void>(resolve => {
-      if (signal.aborted) resolve()
-      signal.addEventListener('abort', () => resolve(), { once: true })
-    })
-    while (!signal.aborted && !this.#abort.signal.aborted) {
-      if (this.#ready.length > 0) return this.#ready.splice(0, recordsMax)
-      if (this.#pending.length >= this.#pendingMax) await Promise.race([aborted, this.#moment()])
-      else {
-        // What a read that is given up has asked for is given by the next.
-        this.#receiving ??= this.#receive(recordsMax).finally(() => {
-          this.#receiving = null
-        })
-        // Its failure is that of the read that waits for it, if one still does.
-        this.#receiving.catch(() => {})
-        await Promise.race([aborted, this.#receiving])
+    const aborted = Promise.withResolvers<void>()
+    const abort = (): void => aborted.resolve()
+    signal.addEventListener('abort', abort)
+    try {
+      while (!signal.aborted && !this.#abort.signal.aborted) {
+        if (this.#ready.length > 0) return this.#ready.splice(0, recordsMax)
+        await Promise.race([aborted.promise, this.#pending.length < this.#pendingMax ? this.#fetch(recordsMax) : moment()])
       }
+      return []
+    } finally {
+      signal.removeEventListener('abort', abort)
     }
-    return []
+  }
+
+  /** What a read that is given up has asked for is given by the next. */
+  #fetch(recordsMax: number): Promise<void> {
+    this.#receiving ??= this.#receive(recordsMax).finally(() => {
+      this.#receiving = null
+    })
+    // Its failure is that of the read that waits for it, if one does.
+    this.#receiving.catch(() => {})
+    return this.#receiving
   }
 
   async commit(upTo: Uint8Array): Promise<void> {
-    const last = Number(Buffer.from(upTo).readBigUInt64BE())
-    let count = 0
-    while (count < this.#pending.length && this.#pending[count]!.number <= last) count++
-    if (count > 0) await this.#delete(this.#pending.splice(0, count))
+    this.#covered = Number(Buffer.from(upTo).readBigUInt64BE())
+    await this.#deleteCovered().catch((thrown: unknown) => {
+      // While SQS is away the messages stay ours, and the next sign of life deletes them.
+      const name = nameOf(this.#options.queue)
+      if (sinkError(name, thrown).kind === 'permanent') throw queueError(name, `did not delete messages (${reasonOf(thrown)})`, thrown)
+    })
+  }
+
+  async #deleteCovered(): Promise<void> {
+    const covered = this.#covered
+    const count = (): number => this.#pending.filter(({ number }) => number <= covered).length
+    await this.#delete(this.#pending.slice(0, count()))
+    this.#pending.splice(0, count())
   }
 
   async lag(): Promise<number> {
@@ -125,7 +140,9 @@ class SqsReader implements SourceReader {
     await this.#receiving?.catch(() => {})
     const queue = await this.#opening?.catch(() => null)
     // What no commit covers is for whoever reads next, at once. If SQS cannot be told, it is when the time is over.
-    await this.#hide(this.#pending, 0).catch(() => {})
+    await this.#deleteCovered()
+      .then(() => this.#hide(this.#pending, 0))
+      .catch(() => {})
     this.#pending = []
     queue?.close()
   }
@@ -171,6 +188,7 @@ class SqsReader implements SourceReader {
   }
 
   async #delete(covered: readonly Pending[]): Promise<void> {
+    if (covered.length === 0) return
     const { client, url } = await this.#open()
     await inRequests(covered, async part => {
       let left = part
@@ -190,8 +208,9 @@ class SqsReader implements SourceReader {
     })
   }
 
-  /** Hides what will soon be seen by others, as long as the pipeline has it. */
-  async #prolong(): Promise<void> {
+  /** Deletes what could not be when it was committed, and hides what will soon be seen by others, as long as the pipeline has it. */
+  async #stayAlive(): Promise<void> {
+    await this.#deleteCovered()
     const soon = Date.now() + (this.#visibilityMs * 2) / 3
     await this.#hide(
       this.#pending.filter(each => each.hiddenUntil < soon),
@@ -209,11 +228,9 @@ class SqsReader implements SourceReader {
       for (const each of part) each.hiddenUntil = now + seconds * 1000
     })
   }
-
-  #moment(): Promise<void> {
-    return new Promise(resolve => setTimeout(resolve, 20))
-  }
 }
+
+const moment = (): Promise<void> => new Promise(resolve => setTimeout(resolve, 20))
 
 /** Calls with ten at a time, a few calls at once. */
 const inRequests = async (pending: readonly Pending[], call: (part: readonly Pending[]) => Promise<void>): Promise<void> => {

@@ -52,7 +52,7 @@ export type {
 export { codes, RiachoError, reasonOf } from './errors.ts'
 export { internal, isLogged, type SubTopology } from './plan/cut.ts'
 export { partitionCounts, taskCount } from './plan/partitions.ts'
-export { serdesOf } from './plan/serdes.ts'
+export { writtenSerdes } from './plan/serdes.ts'
 export { asOneTask, isTopology, type Topology } from './plan/topology.ts'
 export { bytes } from './serde/bytes.ts'
 export { wireOf } from './store/key.ts'

@@ -10,16 +10,16 @@ import {
 import { Patience } from '../loop/patience.ts'
 import type { Counters } from '../observe/counters.ts'
 import type { Settings } from '../options.ts'
+import type { Input } from '../task/input.ts'
 import { Copy } from './copy.ts'
 
 /** What one turn may read: applying it must not hold up the tasks for long. */
 const fetched = { isolation: 'read_committed', bytesMax: 2 << 20, partitionBytesMax: 1 << 20 } as const
 
-/** One partition of a global table, and how far it is read. */
+/** One partition of a global table. */
 interface Reading {
-  readonly at: TopicPartition
   readonly copy: Copy
-  position: number
+  readonly input: Input
 }
 
 /**
@@ -39,27 +39,25 @@ export class GlobalTables {
     this.#away = new Patience(settings.clock, settings.limits.brokerAwayMs, settings.log)
     for (const facts of globals) {
       const topic = facts.source.topics[0]!
-      const partitions = counts.get(topic) ?? 0
-      const copy = new Copy(facts, partitions, id, settings, counters)
+      const copy = new Copy(facts, counts.get(topic) ?? 0, id, settings, counters)
       this.#copies.set(facts.store.name, copy)
-      for (let partition = 0; partition < partitions; partition++)
-        this.#readings.set(nameOf({ topic, partition }), { at: { topic, partition }, copy, position: 0 })
+      for (const input of copy.inputs) this.#readings.set(nameOf(input.at), { copy, input })
     }
   }
 
   /** Reads all tables as far as they are committed just now; nothing may be processed before. Throws what stops the application. */
   async load(): Promise<void> {
     const { broker, clock, limits, log } = this.#settings
-    const ends = await broker.admin.offsets([...this.#readings.values()].map(({ at }) => at))
-    const left = new Map<Reading, number>()
+    const ends = await broker.admin.offsets([...this.#readings.values()].map(({ input }) => input.at))
+    const left = new Map<Input, number>()
     for (const { start, lastStable, ...at } of ends) {
-      const reading = this.#readings.get(nameOf(at))!
-      reading.position = start
-      this.#fetcher.add(reading.at, start)
-      left.set(reading, lastStable)
+      const { input } = this.#readings.get(nameOf(at))!
+      input.goOn(start)
+      this.#fetcher.add(input.at, start)
+      left.set(input, lastStable)
     }
     for (let progress = clock.now(); ; ) {
-      for (const [reading, end] of left) if (reading.position >= end) left.delete(reading)
+      for (const [input, end] of left) if (input.position >= end) left.delete(input)
       if (left.size === 0) break
       if (await this.#read(100)) progress = clock.now()
       else if (clock.now() - progress > limits.restoreStallMs) throw stalled([...left][0]!)
@@ -89,39 +87,41 @@ export class GlobalTables {
 
   /** What is left to read, by partition. */
   async lag(): Promise<readonly { topic: string; partition: number; records: number }[]> {
-    const readings = [...this.#readings.values()]
-    const ends = await this.#settings.broker.admin.offsets(readings.map(({ at }) => at))
-    return readings.map(({ at, position }, i) => ({ ...at, records: Math.max(0, (ends[i]?.lastStable ?? 0) - position) }))
+    const inputs = [...this.#readings.values()].map(({ input }) => input)
+    const ends = await this.#settings.broker.admin.offsets(inputs.map(({ at }) => at))
+    return inputs.map(({ at, position }, i) => ({ ...at, records: Math.max(0, (ends[i]?.lastStable ?? 0) - position) }))
   }
 
   close(): void {
+    for (const { input } of this.#readings.values()) input.clear()
     this.#fetcher.close()
     for (const { rows } of this.#copies.values()) rows.store.close?.()
   }
 
-  /** Returns whether anything was read. */
+  /** Returns whether anything was put. */
   async #read(maxWait: number): Promise<boolean> {
-    const slices = await this.#fetcher.poll(maxWait)
-    let applied = 0
-    try {
-      for (const batches of slices) {
-        const reading = this.#readings.get(nameOf(batches))!
-        applied++
-        reading.position = reading.copy.apply(batches)
-      }
-    } finally {
-      for (const batches of slices.slice(applied)) batches.release()
+    for (const batches of await this.#fetcher.poll(maxWait)) this.#readings.get(nameOf(batches))!.input.add(batches)
+    let moved = false
+    for (const { copy, input } of this.#readings.values()) {
+      if (input.empty || input.waiting) continue
+      const { position } = input
+      copy.apply(input)
+      if (input.position > position) moved = true
+      // While a record waits no more is read behind it.
+      if (input.waiting !== input.paused) this.#fetcher[input.waiting ? 'pause' : 'resume'](input.at)
+      input.paused = input.waiting
     }
-    return slices.length > 0
+    return moved
   }
 }
 
 const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}-${partition}`
 
-function stalled([{ at, position }, end]: readonly [Reading, number]): RiachoError {
+function stalled([{ at, position, waiting }, end]: readonly [Input, number]): RiachoError {
+  const why = waiting ? 'is the schema registry away?' : 'is the broker away?'
   return new RiachoError(
     'RIACHO_RESTORE_STALLED',
-    `loading the global table ${at.topic} stands at offset ${position} of ${end} in partition ${at.partition}: is the broker away?`,
+    `loading the global table ${at.topic} stands at offset ${position} of ${end} in partition ${at.partition}: ${why}`,
     { place: at },
   )
 }

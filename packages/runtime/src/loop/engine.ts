@@ -8,6 +8,7 @@ import {
   type TopicPartition,
   type Topology,
   taskCount,
+  writtenSerdes,
 } from '@riacho/streams/engine'
 import { commit, commitStart, DrainTimeout } from '../commit/commit.ts'
 import { HeldLimits } from '../commit/held-limits.ts'
@@ -42,7 +43,6 @@ export class Engine {
   #seat: Seat | undefined
   #globals: GlobalTables | undefined
   #context: OpenContext | undefined
-  #wake: () => void = () => {}
   readonly #purge: Purge
   readonly #away: Patience
   /** Commits that failed in a row, by task. */
@@ -61,26 +61,25 @@ export class Engine {
     return [...this.#open.values()].map(open => open.task)
   }
 
-  /** Finds out partitions, creates the topics that the application owns, and joins the group; resolves after the first assignment. `between` runs assignments between the loop's steps. */
+  /** Prepares serdes, finds out partitions, creates the topics that the application owns, and joins the group; resolves after the first assignment. `between` runs assignments between the loop's steps. */
   async join(between: (work: () => Promise<void>) => Promise<void>, lost: (error: unknown) => void): Promise<void> {
-    const { broker } = this.settings
-    const connectors = await connectorPartitions(this.plan, this.settings)
-    checkLimits(this.plan, this.settings)
-    const counts = await prepareTopics(this.plan, this.settings, connectors)
+    const { plan, settings, counters } = this
+    const connectors = await connectorPartitions(plan, settings)
+    checkLimits(plan, settings)
+    const counts = await prepareTopics(plan, settings, connectors)
+    await Promise.all(writtenSerdes(plan.nodes).map(serde => serde.prepare?.()))
     const lookUp = async (topic: string): Promise<void> => {
-      counts.set(topic, await partitionsOf(topic, broker))
+      counts.set(topic, await partitionsOf(topic, settings.broker))
       this.wake()
     }
-    const { plan, settings, counters } = this
     if (plan.globals.length > 0) {
       this.#globals = new GlobalTables(plan, counts, settings, counters)
       await this.#globals.load()
     }
     const alive = (): void => this.#seat?.alive()
     this.#context = { plan, settings, counters, counts, connectors, globals: this.#globals, lookUp, wake: () => this.wake(), alive }
-    this.#wake = () => this.#fetcher.wake()
-    const topics = [...new Set(this.plan.subTopologies.flatMap(part => part.topics))]
-    this.#seat = new Seat({ broker, group: { group: plan.id, topics }, work: this, between, lost })
+    const topics = [...new Set(plan.subTopologies.flatMap(part => part.topics))]
+    this.#seat = new Seat({ broker: settings.broker, group: { group: plan.id, topics }, work: this, between, lost })
     await this.#seat.join()
   }
 
@@ -256,7 +255,7 @@ export class Engine {
   }
 
   wake(): void {
-    this.#wake()
+    this.#fetcher.wake()
   }
 
   /** Whether every input, and every global table, has been read to its end and everything is committed. */

@@ -2,6 +2,7 @@ import {
   internal,
   isLogged,
   type Node,
+  NotReady,
   noHeaders,
   type RecordCursor,
   RiachoError,
@@ -45,7 +46,14 @@ const restoring =
   (store: Store): Each =>
   cursor => {
     const key = keyIn(cursor)
-    if (key !== null) store.restore(key, valueIn(cursor), cursor.timestamp, cursor.hasHeaders ? cursor.headers() : noHeaders)
+    if (key === null) return undefined
+    try {
+      store.restore(key, valueIn(cursor), cursor.timestamp, cursor.hasHeaders ? cursor.headers() : noHeaders)
+    } catch (thrown) {
+      if (thrown instanceof NotReady) return thrown.until
+      throw thrown
+    }
+    return undefined
   }
 
 /**
@@ -62,16 +70,17 @@ async function reread(
   const [topic] = source!.topics
   const offset = committed.get(topic!)?.offset
   if (offset === undefined) return 0
-  const quiet = { drop: () => {}, deadLetter: () => {}, now: () => home.settings.clock.now(), position: () => null }
+  const quiet = { drop: () => {}, deadLetter: () => {}, tell: () => {}, now: () => home.settings.clock.now(), position: () => null }
   const decoder = new Decoder(label, source!, quiet, false, false)
   const each: Each = cursor => {
-    if (!decoder.take(cursor)) return
+    if (!decoder.take(cursor)) return decoder.awaited()
     const { value, timestamp } = decoder.record!
     decoder.taken(timestamp)
     const key = keyIn(cursor)
     // A JSON null has bytes, and is no row.
     if (key !== null)
       store.restore(key, value === null ? null : valueIn(cursor), timestamp, cursor.hasHeaders ? cursor.headers() : noHeaders)
+    return undefined
   }
   return walk({ topic: topic!, partition: task.partition }, home, each, offset)
 }
@@ -82,12 +91,13 @@ export async function lastPosition(at: TopicPartition, partition: string, home: 
   await walk(at, home, cursor => {
     const [key, value] = [keyIn(cursor), valueIn(cursor)]
     if (key !== null && value !== null && Buffer.from(key).toString() === partition) last = Uint8Array.from(value)
+    return undefined
   })
   return last
 }
 
-/** Is shown each committed record of a partition. */
-type Each = (cursor: RecordCursor) => void
+/** Is shown each committed record of a partition. A record that lacks something which is fetched is shown again after what this returns. */
+type Each = (cursor: RecordCursor) => Promise<void> | undefined
 
 const keyIn = ({ keyFrame, keyStart, keyEnd }: RecordCursor): Uint8Array | null =>
   keyStart < 0 ? null : keyFrame.subarray(keyStart, keyEnd)
@@ -115,7 +125,11 @@ async function walk(at: TopicPartition, { settings, alive }: RestoreHome, each: 
         try {
           const cursor = batches.cursor()
           while (cursor.next() && cursor.offset < end) {
-            show(cursor, each, at)
+            for (let until = show(cursor, each, at); until !== undefined; until = show(cursor, each, at)) {
+              await until
+              alive()
+              if (settings.clock.now() - progress > settings.limits.restoreStallMs) throw stalled(at, cursor.offset, end)
+            }
             count++
           }
           if (cursor.position > position) progress = settings.clock.now()
@@ -125,11 +139,7 @@ async function walk(at: TopicPartition, { settings, alive }: RestoreHome, each: 
         }
       }
       if (settings.clock.now() - progress > settings.limits.restoreStallMs) {
-        throw new RiachoError(
-          'RIACHO_RESTORE_STALLED',
-          `restoring from ${at.topic}-${at.partition} stands at offset ${position} of ${end}: is a transaction open there, or the broker away?`,
-          { place: at },
-        )
+        throw stalled(at, position, end)
       }
     }
   } finally {
@@ -138,10 +148,16 @@ async function walk(at: TopicPartition, { settings, alive }: RestoreHome, each: 
   return count
 }
 
+function stalled(at: TopicPartition, position: number, end: number): RiachoError {
+  const why = 'is a transaction open there, or the broker away, or the schema registry?'
+  const message = `restoring from ${at.topic}-${at.partition} stands at offset ${position} of ${end}: ${why}`
+  return new RiachoError('RIACHO_RESTORE_STALLED', message, { place: at })
+}
+
 /** Shows a record. What it is refused with says which record it was. */
-function show(cursor: RecordCursor, each: Each, { topic, partition }: TopicPartition): void {
+function show(cursor: RecordCursor, each: Each, { topic, partition }: TopicPartition): Promise<void> | undefined {
   try {
-    each(cursor)
+    return each(cursor)
   } catch (thrown) {
     const { offset } = cursor
     const message = `the record at offset ${offset} of ${topic}-${partition} cannot be restored: ${reasonOf(thrown)}`

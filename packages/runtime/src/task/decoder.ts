@@ -2,6 +2,7 @@ import type { StreamRecord } from '@riacho/streams'
 import {
   type Emit,
   type Headers,
+  NotReady,
   noHeaders,
   type Position,
   type RecordCursor,
@@ -16,6 +17,8 @@ export interface DecodeReport {
   deadLetter(topic: string, failure: { code: string; reason: string; node: string; attempts: number; firstFailure: number }): void
   now(): number
   position(): Position | null
+  /** Tells whoever runs this of something that passes. */
+  tell(message: string): void
 }
 
 /** Stands for a value that nobody looks at. */
@@ -34,6 +37,9 @@ export class Decoder {
   partitionTime = -1
   /** The latest time that needs no look at the clock. */
   #latest: number
+  #until: Promise<void> | undefined
+  /** The record that was last told to wait. */
+  #waiting = -1
 
   constructor(label: string, facts: SourceFacts, report: DecodeReport, freeze: boolean, unread: boolean) {
     this.#freeze = freeze
@@ -44,7 +50,7 @@ export class Decoder {
     this.#latest = facts.maxFutureSkew === undefined ? Number.MAX_SAFE_INTEGER : -1
   }
 
-  /** Decodes the cursor's record. Returns false when it was dropped; throws when it stops the task. */
+  /** Decodes the cursor's record. Returns false when it was dropped, or must be `awaited`; throws when it stops the task. */
   take(cursor: RecordCursor): boolean {
     const facts = this.#facts
     let key: unknown = null
@@ -81,6 +87,13 @@ export class Decoder {
       return true
     }
     return this.#timed(record, cursor.offset)
+  }
+
+  /** Of a record that was not taken: until when its serde fetches what it lacks. Then it is to be taken again, and nothing after it before. Undefined: it was dropped. */
+  awaited(): Promise<void> | undefined {
+    const until = this.#until
+    this.#until = undefined
+    return until
   }
 
   /** After the record was handed on. */
@@ -141,6 +154,12 @@ export class Decoder {
   }
 
   #refused(thrown: unknown, offset: number): boolean {
+    if (thrown instanceof NotReady) {
+      if (this.#waiting !== offset) this.#report.tell(`'${this.#label}' waits at offset ${offset}: ${thrown.message}`)
+      this.#waiting = offset
+      this.#until = thrown.until
+      return false
+    }
     const { onError } = this.#facts
     if (onError === 'fail') {
       throw new RiachoError(

@@ -45,7 +45,7 @@ describe('a time that is no whole number of milliseconds, or not exact', () => {
   )
 
   it('stops the task when Kafka holds it: nanoseconds are no milliseconds', () => {
-    const plain = { drop: () => {}, deadLetter: () => {}, now: () => 0, position: () => null }
+    const plain = { drop: () => {}, deadLetter: () => {}, now: () => 0, position: () => null, tell: () => {} }
     const facts = { topics: ['in'], ...texts, invalidTimestamp: 'fail', onError: 'fail', nulls: 'keep' } as unknown as SourceFacts
     const cursor = { keyStart: -1, valueStart: -1, timestamp: 1_700_000_000_000_000_000, offset: 3 } as RecordCursor
     expect(() => new Decoder('in', facts, plain, false, false).take(cursor)).toThrow(/RIACHO_TIMESTAMP.*1700000000000000000/)

@@ -31,7 +31,10 @@ export class InputChoice {
   /** The input whose head goes first, or undefined when there is none, or when an empty one should be waited for. `loading` is told of each input before it decodes. */
   next(loading: (input: Input) => void): Input | undefined {
     for (const input of this.#delayed) if (this.#isDue(input, loading)) return input
-    if (this.#inputs.length === 1) return this.#inputs[0]!.empty ? undefined : this.#inputs[0]
+    if (this.#inputs.length === 1) {
+      const [only] = this.#inputs
+      return only!.empty || only!.waiting ? undefined : only
+    }
     let waiting = false
     for (const input of this.#inputs) {
       if (this.#queued.has(input)) continue

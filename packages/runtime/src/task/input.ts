@@ -30,6 +30,10 @@ export class Input {
   arrived = 0
   static #arrivals = 0
   #ready = false
+  /** What the next record waits for. */
+  #until: Promise<void> | undefined
+  /** The cursor stands on a record that waited. */
+  #again = false
   #dueAt = 0
   #slices: { batches: RecordBatches | undefined; cursor: RecordCursor; bytes: number }[] = []
   #offset = -1
@@ -45,6 +49,11 @@ export class Input {
   /** Whether nothing waits, as far as is known without decoding. */
   get empty(): boolean {
     return !this.#ready && this.#slices.length === 0
+  }
+
+  /** Whether the next record lacks something that its serde fetches. */
+  get waiting(): boolean {
+    return this.#until !== undefined
   }
 
   /** Until when what is loaded waits, epoch milliseconds; 0: it does not. */
@@ -78,12 +87,14 @@ export class Input {
     this.#slices.push({ batches: undefined, cursor: new BytesCursor(records), bytes })
   }
 
-  /** Decodes the next record, past those that are dropped. Returns false when nothing is left. Throws when a record stops the task. */
+  /** Decodes the next record, past those that are dropped. Returns false when nothing is left, or what is left waits. Throws when a record stops the task. */
   load(): boolean {
     if (this.#ready) return true
+    if (this.#until !== undefined) return false
     for (let slice = this.#slices[0]; slice !== undefined; slice = this.#slices[0]) {
       const { cursor } = slice
-      while (cursor.next()) {
+      while (this.#again || cursor.next()) {
+        this.#again = false
         this.#offset = cursor.offset
         if (this.#entrance.decoder.take(cursor)) {
           this.headTime = this.#entrance.decoder.record!.timestamp
@@ -91,11 +102,22 @@ export class Input {
           this.#ready = true
           return true
         }
+        const until = this.#entrance.decoder.awaited()
+        if (until !== undefined) return this.#wait(until)
         this.#advance(cursor)
       }
       this.#advance(cursor)
       this.#return()
     }
+    return false
+  }
+
+  #wait(until: Promise<void>): false {
+    this.#again = true
+    this.#until = until
+    void until.then(() => {
+      if (this.#until === until) this.#until = undefined
+    })
     return false
   }
 
@@ -142,6 +164,8 @@ export class Input {
   clear(): void {
     while (this.#slices.length > 0) this.#return()
     this.#ready = false
+    this.#again = false
+    this.#until = undefined
   }
 
   #advance(cursor: RecordCursor): void {

@@ -1,12 +1,14 @@
 import { expect, it } from 'vitest'
 import type { Serde } from '../contract/serde.ts'
+import { filter } from '../operator/filter.ts'
+import { reduce } from '../operator/reduce.ts'
 import { rekey } from '../operator/rekey.ts'
 import { to } from '../operator/to.ts'
 import { topic } from '../operator/topic.ts'
 import { compositeKey } from '../serde/composite-key.ts'
 import { json } from '../serde/json.ts'
 import { text } from '../serde/text.ts'
-import { serdesOf } from './serdes.ts'
+import { writtenSerdes } from './serdes.ts'
 import { topology } from './topology.ts'
 
 const loose: Serde<string> = { ...text, notForKeys: 'equal values have several forms' }
@@ -29,8 +31,19 @@ it('refuses keys of a serde that is not for keys, wherever they are said', () =>
   topology('values', topic('a', { key: text, value: loose }).pipe(to('b', { value: loose })))
 })
 
-it('finds every serde of a plan once', () => {
-  const [value, other] = [json<string>(), { ...text }]
-  const stream = topic('a', { key: text, value }).pipe(to('b', { value: other }))
-  expect(serdesOf(topology('all', stream).nodes)).toEqual([text, value, other])
+it('finds every serde with which a plan writes, once', () => {
+  const [read, written, other, row] = [json<string>(), json<string>(), { ...text }, json<number>()]
+  const drawn = [
+    topic('a', { key: text, value: read }).pipe(to('b', { value: other })),
+    topic('c', { key: text, value: written }).pipe(filter(Boolean), to('d')),
+    topic('f', { key: text, value: read }).pipe(
+      rekey('first', line => line[0]!),
+      reduce('rows', (_, line) => line, { value: row as never }),
+    ),
+  ]
+  const serdes = drawn.map(stream => writtenSerdes(topology('all', stream).nodes))
+  expect(serdes[0]).toEqual([text, other])
+  expect(serdes[1]).toEqual([text, written])
+  // A repartition topic is written with what is read from the source.
+  expect(new Set(serdes[2])).toEqual(new Set([text, read, row]))
 })

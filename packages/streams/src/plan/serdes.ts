@@ -12,10 +12,13 @@ export function checkKeySerdes(nodes: readonly Node[]): void {
         })
 }
 
-/** All serdes that the nodes of a plan name, each once: what is to be prepared before the first record. */
-export function serdesOf(nodes: readonly Node[]): readonly Serde<unknown>[] {
-  const all = nodes.flatMap(node => [node, ...partsOf(node)].flatMap(({ key, value }) => [key, value]))
-  return [...new Set(all)].filter(serde => serde !== undefined)
+/** Each serde with which a plan writes, once: to topics, and to stores, which hold what their node or one of its parents hands on. They are to be prepared before the first record. */
+export function writtenSerdes(nodes: readonly Node[]): readonly Serde<unknown>[] {
+  const parts = nodes.flatMap(node => {
+    const stores = [...(node.stores ?? []), ...(node.storesWhenKept ?? [])]
+    return [...writtenBy(node), ...(stores.length > 0 ? [node, ...node.parents] : [])]
+  })
+  return [...new Set(parts.flatMap(({ key, value }) => [key, value]))].filter(serde => serde !== undefined)
 }
 
 interface Part {
@@ -23,6 +26,13 @@ interface Part {
   readonly value: Serde<unknown> | undefined
 }
 
+/** What of a node has serdes of its own, to write with. */
+const writtenBy = ({ sink, repartition, retries, stores = [] }: Node): readonly Part[] =>
+  [sink, repartition, retries, ...stores.map(store => store.rows)].filter(part => part !== undefined)
+
 /** What of a node has serdes of its own. */
-const partsOf = ({ source, sink, repartition, retries, globals = [] }: Node): readonly Part[] =>
-  [source, sink, repartition, retries, ...globals.map(global => global.source)].filter(part => part !== undefined)
+const partsOf = (node: Node): readonly Part[] => [
+  ...(node.source === undefined ? [] : [node.source]),
+  ...writtenBy(node),
+  ...(node.globals ?? []).map(global => global.source),
+]

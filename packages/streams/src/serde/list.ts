@@ -5,7 +5,9 @@ import type { Serde } from '../contract/serde.ts'
  * each other.
  */
 export function list<T>(item: Serde<T>): Serde<readonly T[]> {
+  const prepare = item.prepare?.bind(item)
   return Object.freeze({
+    ...(prepare !== undefined && { prepare }),
     encode: (values: readonly T[]) => {
       const parts = values.map(value => item.encode(value))
       const out = Buffer.allocUnsafe(parts.reduce((size, part) => size + 4 + part.length, 4))
