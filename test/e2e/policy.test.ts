@@ -56,7 +56,7 @@ const post = (url: string, breaker?: { failures: number; pause: { min: number; m
           if (!answer.ok) throw new Error(`the server answered ${answer.status}`)
           return value
         },
-        { retry: { retriesMax: 5, backoff: { min: 20, max: 400 } }, onError: { deadLetter: 'dead' }, ...(breaker && { breaker }) },
+        { retry: { retriesMax: 5, backoff: { min: 50, max: 2000 } }, onError: { deadLetter: 'dead' }, ...(breaker && { breaker }) },
       ),
       to('out', { key: text, value: text }),
     ),

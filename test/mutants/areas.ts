@@ -1,4 +1,5 @@
 import { commits } from './commits.ts'
+import { connectors } from './connectors.ts'
 import { joins } from './joins.ts'
 import { kafka } from './kafka.ts'
 import type { Mutant } from './mutant.ts'
@@ -10,4 +11,15 @@ import { verbs } from './verbs.ts'
 import { windows } from './windows.ts'
 
 /** The bugs that the tests must catch, by area. */
-export const areas: Readonly<Record<string, readonly Mutant[]>> = { commits, tasks, windows, joins, tables, stores, verbs, kafka, policy }
+export const areas: Readonly<Record<string, readonly Mutant[]>> = {
+  commits,
+  tasks,
+  windows,
+  joins,
+  tables,
+  stores,
+  verbs,
+  kafka,
+  policy,
+  connectors,
+}

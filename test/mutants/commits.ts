@@ -13,8 +13,8 @@ export const commits: readonly Mutant[] = [
   {
     name: 'a restore says nothing while it goes on',
     file: 'packages/runtime/src/restore/restore.ts',
-    find: '      alive()\n',
-    replace: '',
+    find: '      alive()\n      for',
+    replace: '      for',
     test: 'packages/runtime/src/commit/recovery.test.ts',
   },
   {

@@ -117,8 +117,8 @@ export const joins: readonly Mutant[] = [
   {
     name: 'records are processed before the global tables are loaded',
     file: 'packages/runtime/src/global/global-tables.ts',
-    find: 'left.set(reading, lastStable)',
-    replace: 'left.set(reading, start)',
+    find: 'left.set(input, lastStable)',
+    replace: 'left.set(input, start)',
     test: 'packages/runtime/src/global/global-tables.test.ts',
   },
   {
