@@ -9,6 +9,7 @@ import { type Started, until } from '../event-processor.fixture.ts'
 import { Events, partitions } from './events.ts'
 import { internalTopicTests } from './internal-topics.ts'
 import { killed } from './killed.ts'
+import { largeRecordTests } from './large-records.ts'
 import { outageTests } from './outage.ts'
 import { soakTests } from './soak.ts'
 
@@ -56,6 +57,7 @@ export function applicationTests(server: () => KafkaServer, broker: () => Broker
   }, 60_000)
 
   internalTopicTests(server, broker)
+  largeRecordTests(broker)
   outageTests(server, broker)
   soakTests(server, broker)
   ends(server, broker)

@@ -1,5 +1,5 @@
 import { embedded } from '@riacho/embedded'
-import { type Broker, deadLetterHeaders } from '@riacho/streams/engine'
+import { type Broker, deadLetterHeaders, fittingLetter } from '@riacho/streams/engine'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { consume } from '../records/consume.ts'
@@ -69,7 +69,7 @@ async function shown(filter: Parameters<typeof showLetters>[2] = {}): Promise<Re
   return found
 }
 
-const none = { replayed: 0, before: 0, homeless: 0, lost: 0 }
+const none = { replayed: 0, before: 0, homeless: 0, lost: 0, cut: 0 }
 
 it('lists letters by what they have in common', async () => {
   await write([
@@ -168,6 +168,19 @@ describe('replay', () => {
     await broker.admin.createTopics([{ name: 'mended', partitions: 2 }])
     expect(await replayLetters(broker, 'dead', { to: 'mended' })).toEqual({ ...none, replayed: 2 })
     expect(await values('mended')).toEqual(['derived', 'gone'])
+  })
+
+  it('leaves letters that hold only the beginning of their value, wherever they are sent', async () => {
+    const origin = { topic: 'orders', partition: 0, offset: 5, timestamp: 1, key: Buffer.from('a'), value: Buffer.alloc(5000), headers: [] }
+    const failure = { code: 'X', reason: 'no', node: 'persist', attempts: 1, firstFailure: 1 }
+    const { key, value, headers } = fittingLetter({ ...origin, headers: deadLetterHeaders(origin, failure) }, 1000)
+    const producer = await broker.producer({})
+    producer.partition({ topic: 'dead', partition: 0 }).append(1, key, value, headers)
+    await producer.flush()
+    await producer.close()
+    for (const to of [undefined, 'orders']) expect(await replayLetters(broker, 'dead', { to })).toEqual({ ...none, cut: 1 })
+    expect(await values('orders')).toEqual([])
+    expect(await shown()).toMatchObject([{ topic: 'orders', partition: 0, offset: 5, cutFrom: 5000 }])
   })
 
   it('keeps to its rate, and ends between two transactions when it is stopped', async () => {

@@ -68,7 +68,7 @@ async function order(key: string, partition: number, ...items: readonly string[]
   await producer.close()
 }
 const closed = (name: string): boolean => name.startsWith('b')
-const none = { replayed: 0, before: 0, homeless: 0, lost: 0 }
+const none = { replayed: 0, before: 0, homeless: 0, lost: 0, cut: 0 }
 
 it('gives the stage again what it was given, once, with all its tries, and does nothing before it again', async () => {
   const seen: string[] = []

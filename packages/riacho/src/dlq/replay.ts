@@ -29,6 +29,8 @@ export interface Replayed {
   readonly homeless: number
   /** Letters whose topic is no longer there. */
   readonly lost: number
+  /** Letters that hold only the beginning of a value which was too large for them: the record is where they say that it came from. */
+  readonly cut: number
 }
 
 /** Records of one transaction at most. */
@@ -77,7 +79,7 @@ function asGiven({ stage, original, topic, partition, offset, timestamp, failedA
 }
 
 class Replay {
-  done: Replayed = { replayed: 0, before: 0, homeless: 0, lost: 0 }
+  done: Replayed = { replayed: 0, before: 0, homeless: 0, lost: 0, cut: 0 }
   readonly #broker: Broker
   readonly #producer: Producer
   readonly #marks: Marks
@@ -99,6 +101,7 @@ class Replay {
   async take(letter: PlacedLetter): Promise<boolean> {
     const { to, intoStage = false, max = Number.POSITIVE_INFINITY, again = false } = this.#options
     if (!again && this.#marks.has(letter.at)) return this.#count('before')
+    if (letter.cutFrom !== undefined) return this.#count('cut')
     const record = intoStage ? asGiven(letter) : asItWas(letter, to)
     if (record === undefined) return this.#count('homeless')
     const partitions = await this.#partitionsOf(record.topic)

@@ -110,7 +110,7 @@ export class EngineTask implements Task {
     this.producer = parts.producer
     this.changelog = parts.changelog
     this.guard = parts.guard
-    this.#letters = new Letters(parts.producer, parts.counts, parts.counters)
+    this.#letters = new Letters(parts.producer, parts.counts, parts.counters, parts.settings.limits.recordBytesMax)
     this.#choice = new InputChoice(parts.settings)
     this.lastCommit = parts.settings.clock.now()
     this.#drops = new Drops(this, parts.counters, parts.settings.log, this.lastCommit)

@@ -1,5 +1,5 @@
-import { expect, it } from 'vitest'
-import { deadLetterHeaders, readDeadLetter } from './dead-letter.ts'
+import { describe, expect, it } from 'vitest'
+import { deadLetterHeaders, fittingLetter, readDeadLetter } from './dead-letter.ts'
 
 const origin = {
   topic: 'orders',
@@ -67,4 +67,50 @@ it('holds what the stage was given, and where it takes it again', () => {
   const headers = deadLetterHeaders(origin, { ...failure, stage })
   expect(readDeadLetter(origin.key, null, headers)).toMatchObject({ stage, original: { headers: origin.headers } })
   expect(deadLetterHeaders({ ...origin, headers }, failure)).toEqual(deadLetterHeaders(origin, failure))
+})
+
+describe('a letter that would not fit', () => {
+  const stage = {
+    topic: 'app-s-retry-1',
+    partition: 1,
+    key: Buffer.from('other'),
+    value: Buffer.alloc(100),
+    headers: [],
+    timestamp: 1,
+    from: null,
+    nth: 0,
+  }
+  const value = Buffer.alloc(1000, 'x')
+  const letterOf = (more = {}) => ({ key: origin.key, value, headers: deadLetterHeaders({ ...origin, value }, { ...failure, ...more }) })
+  const read = ({ key, value: held, headers }: ReturnType<typeof fittingLetter>) => readDeadLetter(key, held, headers)
+  const sizeOf = ({ key, value: held, headers }: ReturnType<typeof fittingLetter>) =>
+    headers.reduce((sum, [name, bytes]) => sum + name.length + (bytes?.length ?? 0) + 8, (key?.length ?? 0) + (held?.length ?? 0))
+
+  it('is as it was if it fits just so', () => {
+    const letter = letterOf({ stage })
+    expect(fittingLetter(letter, sizeOf(letter))).toBe(letter)
+  })
+
+  it('goes without what its stage was given', () => {
+    const letter = letterOf({ stage })
+    expect(read(letter).stage).toBeDefined()
+    expect(read(fittingLetter(letter, sizeOf(letter) - 1))).toEqual(read(letterOf()))
+  })
+
+  it('has the beginning of its value, says so, and fits', () => {
+    for (const bytesMax of [1200, 900, 500, 440]) {
+      const letter = fittingLetter(letterOf({ stage }), bytesMax)
+      expect(sizeOf(letter)).toBeLessThanOrEqual(bytesMax)
+      const { cutFrom, original, ...why } = read(letter)
+      expect([cutFrom, original.headers]).toEqual([1000, origin.headers])
+      expect(why).toMatchObject({ ...failure, topic: 'orders', partition: 3, offset: 17 })
+      expect(value.subarray(0, original.value!.length)).toEqual(original.value)
+    }
+  })
+
+  it('replaces what an earlier cut said', () => {
+    const cut = fittingLetter(letterOf(), 900)
+    const again = deadLetterHeaders({ ...origin, value: cut.value, headers: cut.headers }, failure)
+    expect(readDeadLetter(null, null, again).cutFrom).toBeUndefined()
+  })
 })

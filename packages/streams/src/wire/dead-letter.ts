@@ -16,6 +16,8 @@ export interface DeadLetter {
   readonly attempts: number
   /** What the stage that failed was given, and where it takes it again: of stages with retry topics. */
   readonly stage?: StageRecord
+  /** The value is only the beginning of the original's, which had so many bytes and did not fit. The whole is where the letter says that it came from. */
+  readonly cutFrom?: number
   readonly original: { readonly key: Uint8Array | null; readonly value: Uint8Array | null; readonly headers: Headers }
 }
 
@@ -39,7 +41,10 @@ const stagePlace = `${stagePrefix}place`
 /** How often asynchronous work on a record was tried again: in its dead letter, and in the tries themselves. */
 export const retryCount = 'RetryCount'
 
-const own = new Set<string>([...Object.values(names), retryCount])
+/** How many bytes a value had that is cut. */
+const cutName = '__riacho.errors.cut-from'
+
+const own = new Set<string>([...Object.values(names), retryCount, cutName])
 
 const isOurs = (name: string): boolean => own.has(name) || name.startsWith(stagePrefix)
 
@@ -61,6 +66,25 @@ export function deadLetterHeaders(origin: Origin, { stage, ...failure }: Failure
   ]
 }
 
+/** A dead letter as it is written. */
+type LetterBytes = Pick<Origin, 'key' | 'value' | 'headers'>
+
+/** A letter that fits into so many bytes: without what its stage was given, if need be, and with only the beginning of its value, which it then says. */
+export function fittingLetter(letter: LetterBytes, bytesMax: number): LetterBytes {
+  if (sizeOf(letter) <= bytesMax) return letter
+  const { key, value } = letter
+  const whole = { key, value, headers: letter.headers.filter(([name]) => !name.startsWith(stagePrefix)) }
+  if (value === null || sizeOf(whole) <= bytesMax) return whole
+  const headers: Headers = [...whole.headers, [cutName, Buffer.from(String(value.length))]]
+  return { key, value: value.subarray(0, Math.max(0, bytesMax - sizeOf({ key, value: null, headers }))), headers }
+}
+
+/** Bytes of key, value and headers; more than six go round a header. */
+function sizeOf({ key, value, headers }: LetterBytes): number {
+  const size = (key?.length ?? 0) + (value?.length ?? 0)
+  return headers.reduce((sum, [name, bytes]) => sum + Buffer.byteLength(name) + (bytes?.length ?? 0) + 8, size)
+}
+
 function stageHeaders({ key, value, headers, ...place }: StageRecord, original: Origin): Headers {
   const given = { key, value, headers: headers.filter(([name]) => !isOurs(name)) }
   return [[stagePlace, Buffer.from(JSON.stringify(place))], ...besideHeaders(stagePrefix, given, original)]
@@ -76,6 +100,7 @@ export function readDeadLetter(key: Uint8Array | null, value: Uint8Array | null,
   const number = (name: string): number => Number(found.get(name) ?? -1)
   const original = { key, value, headers: headers.filter(([name]) => !isOurs(name)) }
   const place = found.get(stagePlace)
+  const cut = found.get(cutName)
   return {
     code: found.get(names.code) ?? '',
     reason: found.get(names.reason) ?? '',
@@ -87,6 +112,7 @@ export function readDeadLetter(key: Uint8Array | null, value: Uint8Array | null,
     firstFailure: number(names.firstFailure),
     attempts: number(names.attempts),
     ...(place !== undefined && { stage: readStage(place, headers, original) }),
+    ...(cut !== undefined && { cutFrom: Number(cut) }),
     original,
   }
 }
