@@ -1,4 +1,4 @@
-import type { Broker, PartitionOffsets, RecordBatches, RecordCursor } from '@riacho/streams/engine'
+import type { Broker, CommittedOffset, PartitionOffsets, RecordBatches, RecordCursor } from '@riacho/streams/engine'
 import { failure } from './errors.ts'
 
 /** Which records of a topic to read. */
@@ -10,6 +10,8 @@ export interface ReadOptions {
   readonly fromOffset?: number | undefined
   /** From what this group has committed; where that is nothing, from the first retained record. */
   readonly fromGroup?: string | undefined
+  /** Epoch milliseconds: where the broker knows of the first record of this time or later, from there. What comes before is not left out otherwise. */
+  readonly since?: number | undefined
   /** Only this partition. */
   readonly partition?: number | undefined
   /** Ends at the end that the topic had at the start, instead of waiting for more. */
@@ -54,18 +56,21 @@ export async function readRecords(
 
 /** Where to begin in each partition that is asked for. */
 async function startsOf(broker: Broker, options: ReadOptions): Promise<readonly (readonly [PartitionOffsets, from: number])[]> {
-  const { topic, fromBeginning = false, untilEnd = false, fromOffset, fromGroup, partition } = options
+  const { topic, fromBeginning = false, untilEnd = false, fromOffset, fromGroup, since, partition } = options
   const all = await partitionsOf(broker, topic)
   const asked = partition === undefined ? all : all.filter(each => each.partition === partition)
   if (asked.length === 0) throw failure('RIACHO_TOPIC', `${topic} has no partition ${partition}: it has ${all.length}`)
   const committed = fromGroup === undefined ? [] : await broker.admin.committed(fromGroup, asked)
+  const later = since === undefined ? undefined : await broker.admin.offsetsAt?.(since, asked)
   return asked.map(each => {
     if (fromOffset !== undefined && fromOffset > each.lastStable)
       throw failure(
         'RIACHO_TOPIC',
         `${topic}-${each.partition} has no offset ${fromOffset}: it ends at ${each.lastStable}; give an earlier one, or one --partition`,
       )
-    const said = fromOffset ?? (fromGroup === undefined ? undefined : (committed.find(of => of.partition === each.partition)?.offset ?? 0))
+    const found = (of: readonly CommittedOffset[]): number | undefined => of.find(one => one.partition === each.partition)?.offset
+    const timed = later === undefined ? undefined : (found(later) ?? each.lastStable)
+    const said = fromOffset ?? (fromGroup === undefined ? timed : (found(committed) ?? 0))
     return [each, said === undefined ? (fromBeginning || untilEnd ? each.start : each.lastStable) : Math.max(said, each.start)] as const
   })
 }

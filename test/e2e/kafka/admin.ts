@@ -1,6 +1,7 @@
 import { kafka } from '@riacho/kafka'
 import type { TopicPartition } from '@riacho/streams/engine'
 import { expect, it } from 'vitest'
+import { readRecords } from '../../../packages/riacho/src/read.ts'
 import type { KafkaServer } from '../../servers/kafka.ts'
 import { rejection } from './reading.ts'
 
@@ -39,6 +40,19 @@ export function adminTests(server: () => KafkaServer, newTopic: (partitions?: nu
     expect(await broker.admin.offsetsAt(start + 9_000, [at])).toEqual([])
     expect(await broker.admin.offsetsAt(start + 9_000, [at], 'read_uncommitted')).toEqual([{ ...at, offset: 5 }])
     expect(await rejection(broker.admin.offsetsAt(Number.NaN, [at]))).toMatchObject({ code: 'CONFIGURATION' })
+
+    // What reads from a time on reads nothing before it.
+    for (const [since, wanted] of [
+      [start + 1_500, ['2', '3', '4']],
+      [start + 9_000, []],
+    ] as const) {
+      const seen: unknown[] = []
+      await readRecords(broker, { topic, since, untilEnd: true }, (_, cursor) => {
+        seen.push(cursor.valueFrame.toString('utf8', cursor.valueStart, cursor.valueEnd))
+        return true
+      })
+      expect(seen).toEqual(wanted)
+    }
 
     const lags = async () => (await broker.admin.lag(topic, [at, empty])).map(({ lag }) => lag)
     expect(await lags()).toEqual([5, 0])

@@ -7,12 +7,10 @@ import type { Forms } from './line.ts'
 
 const asText: Forms = { key: text, value: text }
 
-/** What `consume` shows. */
+/** What `consume` shows: with `since`, only records of this time or later. */
 export interface ConsumeOptions extends ReadOptions {
   /** Default: text. */
   readonly forms?: Forms
-  /** Only records of this time or later, epoch milliseconds. */
-  readonly since?: number | undefined
   /** Ends after so many records. */
   readonly max?: number | undefined
 }

@@ -113,6 +113,8 @@ export interface Admin {
    * (requireStable), for a limited time: then UNSTABLE_OFFSET_COMMIT, retriable.
    */
   committed(group: string, of: readonly TopicPartition[]): Promise<readonly CommittedOffset[]>
+  /** The first offset whose record is of this time (epoch milliseconds) or later; partitions without such a record are absent. For brokers that keep an index by time. */
+  offsetsAt?(time: number, of: readonly TopicPartition[]): Promise<readonly CommittedOffset[]>
   /** Removes records below `offset`. */
   deleteRecords(before: readonly CommittedOffset[]): Promise<void>
 }
