@@ -15,6 +15,7 @@ import { StandIn } from './group/stand-in.ts'
 import { Cluster } from './metadata/cluster.ts'
 import type { KafkaSettings } from './options.ts'
 import { KafkaProducer } from './producer/producer.ts'
+import { Spares } from './producer/spares.ts'
 import { Links } from './transport/links.ts'
 
 /** The Broker contract on a Kafka cluster. */
@@ -28,6 +29,7 @@ export class KafkaBroker implements Broker {
   readonly #fetchers = new Set<Fetcher>()
   readonly #members = new Set<KafkaMembership>()
   readonly #standIn: StandIn
+  readonly #spares = new Spares()
 
   constructor(settings: KafkaSettings) {
     this.#settings = settings
@@ -74,7 +76,16 @@ export class KafkaBroker implements Broker {
     const links = this.#link()
     const { codec, link, lingerMs, transactionVersion } = this.#settings
     const closed = () => void this.#links.delete(links)
-    const home = { cluster: this.#cluster, links, retryForMs: link.retryForMs, codec, lingerMs, transactionVersion, closed }
+    const home = {
+      cluster: this.#cluster,
+      links,
+      retryForMs: link.retryForMs,
+      codec,
+      spares: this.#spares,
+      lingerMs,
+      transactionVersion,
+      closed,
+    }
     return KafkaProducer.open(home, options)
   }
 

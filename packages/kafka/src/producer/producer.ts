@@ -14,6 +14,7 @@ import type { Cluster } from '../metadata/cluster.ts'
 import { anyBroker, type Links } from '../transport/links.ts'
 import type { Identity } from './queue.ts'
 import { Sender } from './sender.ts'
+import type { Spares } from './spares.ts'
 import { type TransactionalIdentity, TransactionCalls } from './transaction.ts'
 
 /** What a producer needs beside its options. */
@@ -22,6 +23,7 @@ export interface ProducerHome {
   readonly links: Links
   readonly retryForMs: number
   readonly codec: Codec
+  readonly spares: Spares
   /** Milliseconds after which a batch that is not full is sent. Undefined: at the next flush. */
   readonly lingerMs: number | undefined
   /** The newest version of transactions to use. */
@@ -224,11 +226,11 @@ class TransactionalProducer implements Producer {
   }
 }
 
-const senderHome = ({ cluster, links, retryForMs, codec, lingerMs }: ProducerHome, options: ProducerOptions) => ({
+const senderHome = ({ cluster, links, retryForMs, codec, spares, lingerMs }: ProducerHome, options: ProducerOptions) => ({
   cluster,
   links,
   retryForMs,
-  queue: { batchBytesMax: options.batchBytesMax ?? batchBytesMax, codec },
+  queue: { batchBytesMax: options.batchBytesMax ?? batchBytesMax, codec, spares },
   hold: options.holdUntilFlush ?? false,
   lingerMs,
 })

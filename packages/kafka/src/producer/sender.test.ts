@@ -5,6 +5,7 @@ import { KafkaError } from '../errors.ts'
 import type { Request } from '../transport/connection.ts'
 import type { Identity } from './queue.ts'
 import { Sender, type SenderHome } from './sender.ts'
+import { Spares } from './spares.ts'
 
 /** Kafka's numbers of errors. */
 const errors = { notLeader: 6, tooLarge: 10, outOfOrder: 45 }
@@ -36,7 +37,7 @@ function senderOf(more: Partial<SenderHome> = {}, identity: Identity = { id: 7n,
     forget: () => {},
     noted: failure => failure,
   }
-  const queue = { batchBytesMax: 1 << 20, codec: 'none' } as const
+  const queue = { batchBytesMax: 1 << 20, codec: 'none', spares: new Spares() } as const
   const identify = async (): Promise<Identity> => ({ id: 8n, epoch: 0, transactionalId: null })
   const home = {
     cluster,

@@ -5,7 +5,6 @@ import { keyOf } from '../metadata/partitions.ts'
 import type { Links } from '../transport/links.ts'
 import { type Identity, PartitionQueue, type QueueOptions, type Sealed } from './queue.ts'
 import { produceRequest } from './request.ts'
-import { Spares } from './spares.ts'
 
 /** What a sender needs. */
 export interface SenderHome {
@@ -13,7 +12,7 @@ export interface SenderHome {
   readonly links: Pick<Links, 'send' | 'closed'>
   /** Milliseconds for which a batch is sent again. */
   readonly retryForMs: number
-  readonly queue: Pick<QueueOptions, 'batchBytesMax' | 'codec'>
+  readonly queue: Pick<QueueOptions, 'batchBytesMax' | 'codec' | 'spares'>
   /** Full batches wait for the next flush, too. */
   readonly hold: boolean
   /** Milliseconds after which a batch that is not full is sent. Undefined: at the next flush. */
@@ -44,7 +43,6 @@ export class Sender {
   ending = false
   readonly #home: SenderHome
   readonly #queues = new Map<string, PartitionQueue>()
-  readonly #spares = new Spares()
   /** Partitions that the open transaction has. */
   readonly #enlisted = new Set<PartitionQueue>()
   readonly #requests = new Map<number, number>()
@@ -74,7 +72,7 @@ export class Sender {
       const { hold, lingerMs } = this.#home
       const full = hold ? undefined : () => this.#schedule()
       const begun = hold || lingerMs === undefined ? undefined : () => this.#linger(lingerMs)
-      queue = new PartitionQueue(at, this.#identity, { ...this.#home.queue, spares: this.#spares, full, begun })
+      queue = new PartitionQueue(at, this.#identity, { ...this.#home.queue, full, begun })
       this.#queues.set(key, queue)
     }
     return queue

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { PartitionQueue, type Sealed } from './queue.ts'
 import { Spares } from './spares.ts'
 
-const spareBytesMax = 8 << 20
+const spareBytesMax = 64 << 20
 
 function queueOf(codec: 'none' | 'gzip' = 'none') {
   const identity = { id: 7n, epoch: 3, transactionalId: null }

@@ -1,9 +1,9 @@
 import { BatchEncoder } from '@riacho/streams/engine'
 
-/** Most bytes that are kept for later. */
-const spareBytesMax = 8 << 20
+/** Most bytes that are kept for later: twice what a producer of Java buffers, and keeps (`buffer.memory`). */
+const spareBytesMax = 64 << 20
 
-/** Memory of batches that are acknowledged, for those that begin: what is allocated anew for each batch costs more than what is written into it. */
+/** Memory of batches that are acknowledged, for those that begin, of all producers of a client: what is allocated anew for each batch costs more than what is written into it. */
 export class Spares {
   readonly #free: BatchEncoder[] = []
   #bytes = 0
