@@ -108,6 +108,7 @@ it('on a cluster, killed with -9 twice: each failing event has its tries with it
     before: 0,
     homeless: 0,
     lost: 0,
+    cut: 0,
   })
   expect((await run('--until-end').ended).code).toBe(0)
   expect(await numbersIn('retries-out')).toEqual(all)
