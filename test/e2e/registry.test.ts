@@ -8,9 +8,10 @@ import { SchemaRegistry as Client, SchemaType } from '@kafkajs/confluent-schema-
 import { embedded } from '@riacho/embedded'
 import { app } from '@riacho/runtime'
 import { type AvroSchema, avro, avroKey, type SchemaRegistryOptions, schemaRegistry } from '@riacho/serdes'
-import { mapValues, text, to, topic, topology } from '@riacho/streams'
+import { mapValues, rekey, text, to, topic, topology } from '@riacho/streams'
 import { NotReady } from '@riacho/streams/engine'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { bytesAt, readRecords } from '../../packages/riacho/src/read.ts'
 import { consume } from '../../packages/riacho/src/records/consume.ts'
 import { formOf } from '../../packages/riacho/src/records/forms.ts'
 import { recordLines } from '../../packages/riacho/src/records/line.ts'
@@ -347,3 +348,39 @@ it('an application goes on with what it knows while the registry is away, waits 
   await producer.close()
   await broker.close()
 }, 60_000)
+
+it('a topic whose keys and values are Avro has each record as it was', async () => {
+  const broker = await embedded()
+  await broker.admin.createTopics(['in', 'out'].map(name => ({ name, partitions: 4 })))
+  const options = { registry: registryOf(), register: true }
+  const key = avroKey<{ tenant: string }>(`${subject}-key`, {
+    ...options,
+    schema: { type: 'record', name: `Key${count}`, fields: [field('tenant', 'string')] },
+  })
+  const pulses = avro<typeof value>(subject, { ...options, schema: pulse() })
+  const keyed = topic('in', { key: text, value: pulses }).pipe(
+    rekey('by-tenant', ({ tenant }) => ({ tenant }), { key }),
+    to('out', { value: pulses }),
+  )
+  await pulses.prepare!()
+  const producer = await broker.producer({})
+  const tenants = Array.from({ length: 100 }, (_, i) => `tenant-${i}`)
+  for (const tenant of tenants)
+    producer.partition({ topic: 'in', partition: 0 }).append(1, null, Buffer.from(pulses.encode({ ...value, tenant })))
+  await producer.flush()
+  await producer.close()
+  const running = app(topology('avro-keys', keyed), { broker })
+  await running.start()
+  await running.untilEnd()
+  await running.stop()
+  const found: unknown[] = []
+  await readRecords(broker, { topic: 'out', untilEnd: true }, (_, cursor) => {
+    const bytes = bytesAt(cursor)
+    found.push([key.decode(bytes.key!), pulses.decode(bytes.value!)])
+    return true
+  })
+  const wanted = tenants.map(tenant => [{ tenant }, { ...value, tenant }])
+  expect(found).toHaveLength(tenants.length)
+  expect(found).toEqual(expect.arrayContaining(wanted))
+  await broker.close()
+})

@@ -40,8 +40,6 @@ export class Reader {
 export const bufferOf = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-/** Where values are encoded before their length is known. */
-let scratch = Buffer.allocUnsafeSlow(64 << 10)
 /** A value that needs more than this leaves no scratch behind. */
 const keptBytes = 4 << 20
 
@@ -49,6 +47,8 @@ const keptBytes = 4 << 20
 export class Writer {
   readonly #type: Type
   readonly #prefix: Uint8Array
+  /** Where values are encoded before their length is known. Each writer has its own: a key must last until its value is encoded. */
+  #scratch = Buffer.allocUnsafeSlow(1024)
 
   constructor(type: Type, prefix: Uint8Array) {
     this.#type = type
@@ -63,15 +63,15 @@ export class Writer {
     return own
   }
 
-  /** Bytes that hold until the next call of any writer. Throws `RIACHO_AVRO_VALUE`. */
+  /** Bytes that hold until the next call. Throws `RIACHO_AVRO_VALUE`. */
   transient(value: unknown): Buffer {
     const start = this.#prefix.length
     try {
-      let frame = scratch
+      let frame = this.#scratch
       let end = this.#type.encode(value, frame, start)
       if (end < 0) {
         frame = Buffer.allocUnsafeSlow(frame.length - end + 1024)
-        if (frame.length <= keptBytes) scratch = frame
+        if (frame.length <= keptBytes) this.#scratch = frame
         end = this.#type.encode(value, frame, start)
       }
       frame.set(this.#prefix, 0)

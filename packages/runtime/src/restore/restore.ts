@@ -108,7 +108,8 @@ const valueIn = ({ valueFrame, valueStart, valueEnd }: RecordCursor): Uint8Array
  * Reads a partition with read_committed from its beginning until the position reaches the high watermark, or `before`. The position counts control records and compacted gaps, so
  * a tail without data ends it too; the caller's producer has been opened before, so no transaction of a predecessor is open.
  */
-async function walk(at: TopicPartition, { settings, alive }: RestoreHome, each: Each, before = Number.POSITIVE_INFINITY): Promise<number> {
+async function walk(at: TopicPartition, home: RestoreHome, each: Each, before = Number.POSITIVE_INFINITY): Promise<number> {
+  const { settings, alive } = home
   const { broker } = settings
   const [offsets] = await broker.admin.offsets([at])
   const end = Math.min(before, offsets?.highWatermark ?? 0)
@@ -125,10 +126,15 @@ async function walk(at: TopicPartition, { settings, alive }: RestoreHome, each: 
         try {
           const cursor = batches.cursor()
           while (cursor.next() && cursor.offset < end) {
-            for (let until = show(cursor, each, at); until !== undefined; until = show(cursor, each, at)) {
-              await until
-              alive()
-              if (settings.clock.now() - progress > settings.limits.restoreStallMs) throw stalled(at, cursor.offset, end)
+            const until = show(cursor, each, at)
+            if (until !== undefined) {
+              await showAgain(
+                until,
+                () => show(cursor, each, at),
+                home,
+                () => stalled(at, cursor.offset, end),
+              )
+              progress = settings.clock.now()
             }
             count++
           }
@@ -138,14 +144,27 @@ async function walk(at: TopicPartition, { settings, alive }: RestoreHome, each: 
           batches.release()
         }
       }
-      if (settings.clock.now() - progress > settings.limits.restoreStallMs) {
-        throw stalled(at, position, end)
-      }
+      if (settings.clock.now() - progress > settings.limits.restoreStallMs) throw stalled(at, position, end)
     }
   } finally {
     fetcher.close()
   }
   return count
+}
+
+/** Shows a record that waits until it is taken, for a limited time. */
+async function showAgain(
+  first: Promise<void>,
+  show: () => Promise<void> | undefined,
+  { settings: { clock, limits }, alive }: RestoreHome,
+  stalled: () => RiachoError,
+): Promise<void> {
+  const began = clock.now()
+  for (let until: Promise<void> | undefined = first; until !== undefined; until = show()) {
+    if (clock.now() - began > limits.restoreStallMs) throw stalled()
+    await until
+    alive()
+  }
 }
 
 function stalled(at: TopicPartition, position: number, end: number): RiachoError {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { type LaneEntry, Lanes } from './lanes.ts'
+import { type LaneEntry, Lanes, laneOf } from './lanes.ts'
 
 type Step =
   | { readonly do: 'add'; readonly lane: number | null }
@@ -59,4 +59,9 @@ it('is empty when cleared', () => {
   lanes.clear()
   lanes.release(batch)
   expect([lanes.ready, lanes.next(10)]).toEqual([0, []])
+})
+
+it('finds the lane of keys of any kind, equal ones the same', () => {
+  for (const key of [() => 'a', () => 5, () => 5n, () => ({ id: 5n, at: 'x' }), () => ['a', 1]]) expect(laneOf(key())).toBe(laneOf(key()))
+  expect(new Set(['5', 5, 5n, { id: 5n }, { id: 5 }, null].map(laneOf)).size).toBe(6)
 })

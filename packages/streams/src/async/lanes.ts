@@ -107,5 +107,14 @@ export class Lanes<E extends LaneEntry> {
 /** The lane of a record with this key. */
 export function laneOf(key: unknown): string | number | null {
   if (key === null || key === undefined) return null
-  return typeof key === 'string' || typeof key === 'number' ? key : typeof key === 'bigint' ? `${key}n` : JSON.stringify(key)
+  return typeof key === 'string' || typeof key === 'number' ? key : typeof key === 'bigint' ? `${key}n` : textOf(key)
+}
+
+/** JSON, with integers of any size besides. */
+function textOf(key: unknown): string {
+  try {
+    return JSON.stringify(key)
+  } catch {
+    return JSON.stringify(key, (_, part: unknown) => (typeof part === 'bigint' ? `${part}n` : part))
+  }
 }

@@ -113,4 +113,19 @@ describe('a letter that would not fit', () => {
     const again = deadLetterHeaders({ ...origin, value: cut.value, headers: cut.headers }, failure)
     expect(readDeadLetter(null, null, again).cutFrom).toBeUndefined()
   })
+
+  it('goes without its own headers where these leave no room, and says that it is not whole', () => {
+    const headers = deadLetterHeaders({ ...origin, headers: [['large', Buffer.alloc(2000)]] }, failure)
+    for (const held of [value, null]) {
+      const letter = fittingLetter({ key: origin.key, value: held, headers }, 900)
+      expect(sizeOf(letter)).toBeLessThanOrEqual(900)
+      expect(read(letter)).toMatchObject({ ...failure, cutFrom: held?.length ?? 0, original: { headers: [] } })
+    }
+  })
+
+  it('has the beginning of a reason without end', () => {
+    const { reason } = read({ ...letterOf(), headers: deadLetterHeaders(origin, { ...failure, reason: 'no '.repeat(1_000_000) }) })
+    expect(reason).toMatch(/^no no .*…$/)
+    expect(reason.length).toBeLessThan(5000)
+  })
 })

@@ -16,7 +16,7 @@ export interface DeadLetter {
   readonly attempts: number
   /** What the stage that failed was given, and where it takes it again: of stages with retry topics. */
   readonly stage?: StageRecord
-  /** The value is only the beginning of the original's, which had so many bytes and did not fit. The whole is where the letter says that it came from. */
+  /** The value is only the beginning of the original's, which had so many bytes and did not fit; its headers may be missing. The whole is where the letter says that it came from. */
   readonly cutFrom?: number
   readonly original: { readonly key: Uint8Array | null; readonly value: Uint8Array | null; readonly headers: Headers }
 }
@@ -33,6 +33,9 @@ const names = {
   firstFailure: '__riacho.errors.first-failure',
   attempts: '__riacho.errors.attempts',
 } as const
+
+/** Characters of a reason: what others say may be of any length. */
+const reasonMax = 4096
 
 /** What begins the names of the headers that hold the record of a stage. */
 const stagePrefix = '__riacho.stage.'
@@ -53,6 +56,7 @@ export function deadLetterHeaders(origin: Origin, { stage, ...failure }: Failure
   const headers = origin.headers.filter(([name]) => !isOurs(name))
   const facts: Record<keyof typeof names, string | number> = {
     ...failure,
+    reason: failure.reason.length > reasonMax ? `${failure.reason.slice(0, reasonMax)}…` : failure.reason,
     topic: origin.topic,
     partition: origin.partition,
     offset: origin.offset,
@@ -69,14 +73,19 @@ export function deadLetterHeaders(origin: Origin, { stage, ...failure }: Failure
 /** A dead letter as it is written. */
 type LetterBytes = Pick<Origin, 'key' | 'value' | 'headers'>
 
-/** A letter that fits into so many bytes: without what its stage was given, if need be, and with only the beginning of its value, which it then says. */
+/**
+ * A letter that fits into so many bytes: without what its stage was given, if need be, and with only the beginning of its value, or without its own headers, which it
+ * then says.
+ */
 export function fittingLetter(letter: LetterBytes, bytesMax: number): LetterBytes {
   if (sizeOf(letter) <= bytesMax) return letter
   const { key, value } = letter
   const whole = { key, value, headers: letter.headers.filter(([name]) => !name.startsWith(stagePrefix)) }
-  if (value === null || sizeOf(whole) <= bytesMax) return whole
-  const headers: Headers = [...whole.headers, [cutName, Buffer.from(String(value.length))]]
-  return { key, value: value.subarray(0, Math.max(0, bytesMax - sizeOf({ key, value: null, headers }))), headers }
+  if (sizeOf(whole) <= bytesMax) return whole
+  const all: Headers = [...whole.headers, [cutName, Buffer.from(String(value?.length ?? 0))]]
+  const headers = sizeOf({ key, value: null, headers: all }) <= bytesMax ? all : all.filter(([name]) => isOurs(name))
+  const room = Math.max(0, bytesMax - sizeOf({ key, value: null, headers }))
+  return { key, value: value === null ? null : value.subarray(0, room), headers }
 }
 
 /** Bytes of key, value and headers; more than six go round a header. */
