@@ -1,3 +1,4 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http'
 import type { StreamRecord } from '@riacho/streams'
 import { optionError } from './errors.ts'
 
@@ -53,6 +54,16 @@ function secretOf(text: string): Buffer {
   throw optionError(`a secret is ${prefix} and base64 of 24 to 64 bytes: make one with openssl rand -base64 32`)
 }
 
+function checkHeader(name: string, value: string): void {
+  try {
+    validateHeaderName(name)
+    validateHeaderValue(name, value)
+  } catch {
+    // Its value may be a secret.
+    throw optionError(`the header ${JSON.stringify(name)} cannot be sent: give a name and a value of printable characters`)
+  }
+}
+
 /** Checks the options. Throws `RIACHO_HTTP_OPTION`. */
 export function settingsOf<K, V>(options: WebhookOptions<K, V>): WebhookSettings {
   const { secret, headers = {}, contentType = 'application/json', timeout = 10_000, requestsMax = 16 } = options
@@ -60,6 +71,7 @@ export function settingsOf<K, V>(options: WebhookOptions<K, V>): WebhookSettings
   if (secrets.length === 0) throw optionError('secret is empty: give at least one')
   for (const [name, number] of Object.entries({ timeout, requestsMax }))
     if (!(Number.isSafeInteger(number) && number > 0)) throw optionError(`${name} is ${number}: give a whole number above 0`)
+  for (const [header, value] of Object.entries({ ...headers, 'content-type': contentType })) checkHeader(header, value)
   for (const header of Object.keys(headers))
     if (reserved.has(header.toLowerCase())) throw optionError(`the header ${header} is the sink's own: leave it out`)
   const { name = 'webhook', allowPrivate = false } = options

@@ -187,6 +187,21 @@ describe('webhook', () => {
     ])
   })
 
+  it('gives records of other keys other ids, of whatever kind keys are', async () => {
+    const keyed = (key: unknown) => ({ ...record(1, 1), key }) as never
+    await write(receiver.options(), keyed({ client: 'a' }), keyed({ client: 'b' }), keyed(['a']), keyed('a'))
+    expect(new Set(receiver.received.map(({ headers }) => headers['webhook-id'])).size).toBe(4)
+  })
+
+  it.each([
+    ['an id that no header holds', { id: (): string => 'n\u00ba 5\u2116' }],
+    ['a body that is neither text nor bytes', { body: (): never => 5 as never, id: (): string => 'a' }],
+  ] as const)('does not try again what has %s', async (_, options) => {
+    const error = await failure(write(receiver.options(options), record(1, 1)))
+    expect(error).toMatchObject({ kind: 'poison' })
+    expect(receiver.received).toEqual([])
+  })
+
   it('keeps the order of a key behind a record that waits', async () => {
     await failure(write(receiver.options(), record(1, 1), record(1, 2, '503'), record(1, 3), record(2, 1)))
     expect(receiver.held().sort()).toEqual([

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { validateHeaderValue } from 'node:http'
 import { type Sink, SinkError, type StreamRecord } from '@riacho/streams'
 import { reasonOf } from '@riacho/streams/engine'
 import { allowedUrl, Client, signatureHeaders } from './client.ts'
@@ -103,7 +104,10 @@ class WebhookSink<K, V> implements Sink<K, V> {
     const url = allowedUrl(urlOf(given.value, given), this.#settings.allowPrivate)
     const content = bodyOf === undefined ? JSON.stringify(given.value) : bodyOf(given.value, given)
     const body = typeof content === 'string' ? Buffer.from(content) : content
-    return { url, body, id: idOf === undefined ? hashOf(url, given, body) : idOf(given.value, given) }
+    if (!(body instanceof Uint8Array)) throw new TypeError(`body() gave ${typeof content}: give text or bytes`)
+    const id = idOf === undefined ? hashOf(url, given, body) : idOf(given.value, given)
+    validateHeaderValue('webhook-id', id)
+    return { url, body, id }
   }
 }
 
@@ -111,7 +115,7 @@ class WebhookSink<K, V> implements Sink<K, V> {
 function lanesOf(batch: readonly StreamRecord<unknown, unknown>[]): number[][] {
   const lanes = new Map<unknown, number[]>()
   for (const [index, { key }] of batch.entries()) {
-    const name = key === null ? { index } : typeof key === 'object' ? JSON.stringify(key) : key
+    const name = key === null ? { index } : textOf(key)
     const lane = lanes.get(name)
     if (lane === undefined) lanes.set(name, [index])
     else lane.push(index)
@@ -119,9 +123,14 @@ function lanesOf(batch: readonly StreamRecord<unknown, unknown>[]): number[][] {
   return [...lanes.values()].reverse()
 }
 
+/** Equal keys have equal texts. */
+function textOf(key: unknown): string {
+  return typeof key === 'object' ? JSON.stringify(key) : String(key)
+}
+
 function hashOf(url: URL, { key, timestamp }: StreamRecord<unknown, unknown>, body: Uint8Array): string {
   const hash = createHash('sha256')
-    .update(JSON.stringify([url.href, String(key), timestamp]))
+    .update(JSON.stringify([url.href, textOf(key), timestamp]))
     .update(body)
   return `msg_${hash.digest('base64url').slice(0, 32)}`
 }

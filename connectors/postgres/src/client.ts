@@ -158,7 +158,9 @@ export class Connections {
     signal.throwIfAborted()
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const give = (): void => {
-      this.#waiting.splice(this.#waiting.indexOf(resolve), 1)
+      // It may have been given its turn just now.
+      const at = this.#waiting.indexOf(resolve)
+      if (at >= 0) this.#waiting.splice(at, 1)
       reject(signal.reason)
     }
     this.#waiting.push(resolve)

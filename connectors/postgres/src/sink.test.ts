@@ -210,6 +210,20 @@ describe('poison', () => {
     ])
   })
 
+  it.each([
+    ['uuid', 'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'],
+    ['numeric', '1', '1.0'],
+  ])('a row whose key of type %s is written in two ways is one row, and its last record counts', async (type, one, other) => {
+    const table = newTable()
+    const sink = await opened(table, { columns: { id: type, revision: 'integer not null' } })
+    const put = (id: string, revision: number) => recordOf({ id, revision })
+    const remove = (id: string) => ({ ...put(id, 0), key: id, value: null })
+    await sink.write([put(one, 1), remove(other)], never)
+    expect(await run(`select * from ${table}`)).toEqual([])
+    await sink.write([put(one, 1), remove(other), put(other, 2), put(one, 3)], never)
+    expect(await run(`select revision from ${table}`)).toEqual([{ revision: 3 }])
+  })
+
   it('is what row and keyOf throw, a null value without keyOf, and what a trigger raises', async () => {
     const table = newTable()
     const { keyOf: _, ...options } = optionsFor(table)

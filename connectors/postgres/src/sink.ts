@@ -93,6 +93,8 @@ class Table<K, V> {
   readonly #settings: TableSettings
   readonly #columns: readonly FoundColumn[]
   readonly #key: readonly FoundColumn[]
+  /** Equal keys have equal texts. */
+  readonly #exact: boolean
   /** The places of the key's columns among all. */
   readonly #keyAt: readonly number[]
   readonly #options: PostgresOptions<K, V, string>
@@ -104,6 +106,7 @@ class Table<K, V> {
     this.#columns = columns.filter(({ name }) => name !== settings.version)
     this.#keyAt = settings.key.map(name => columns.findIndex(column => column.name === name))
     this.#key = this.#keyAt.map(at => columns[at]!)
+    this.#exact = this.#key.every(({ type, array }) => exactTypes.has(type) && !array)
     this.#options = options
     this.#connections = connections
     this.#versions = new Versions(settings.table, options.version)
@@ -127,7 +130,9 @@ class Table<K, V> {
       }
     }
     try {
-      await this.#connections.use(signal, connection => this.#put(connection, changes, signal, failures))
+      await this.#connections.use(signal, async connection => {
+        for (const part of this.#exact ? [changes] : inStretches(changes)) await this.#put(connection, part, signal, failures)
+      })
     } catch (thrown) {
       signal.throwIfAborted()
       throw sinkError(table, thrown)
@@ -186,6 +191,20 @@ class Table<K, V> {
     if (this.#settings.version !== undefined) texts.push(arrayOf(changes, ({ version }) => String(version)))
     return texts
   }
+}
+
+/** Types of keys of which one value has one text, as drivers and applications write it. */
+const exactTypes: ReadonlySet<string> = new Set(['text', 'character varying', 'smallint', 'integer', 'bigint'])
+
+/** Changes cut wherever removals follow rows, or rows removals: what is one row by other texts is then at least in order. */
+const inStretches = (changes: readonly Change[]): readonly (readonly Change[])[] => {
+  const parts: Change[][] = []
+  for (const change of changes) {
+    const last = parts.at(-1)
+    if (last !== undefined && last[0]!.removes === change.removes) last.push(change)
+    else parts.push([change])
+  }
+  return parts
 }
 
 /** One change a row: what its records come to, in order of their versions and else of their places. */

@@ -94,6 +94,25 @@ describe('outbox', () => {
     await slow.end()
   })
 
+  it('reads on past headers that are no object, and acknowledges nothing that it did not give', async () => {
+    const table = await newTable()
+    await run(`insert into ${table} (key, value, headers) values ('a', '1', '{"n":1}'), ('b', '2', 'null'), ('c', '3', '5')`)
+    const reader = opened(table, { columns: { headers: 'headers' } })
+    const records = await read(reader, 3)
+    expect(records.map(({ headers }) => headers.length)).toEqual([1, 0, 0])
+    await reader.close()
+    const text = await newTable()
+    await run(`alter table ${text} alter column headers type text`)
+    await run(`insert into ${text} (key, value, headers) values ('a', '1', '{}'), ('b', '2', '{broken'), ('c', '3', '{}')`)
+    const broken = opened(text, { columns: { headers: 'headers' } })
+    await expect(broken.read(10, never)).rejects.toThrow()
+    // What is mended is read whole, by the same reader.
+    await run(`update ${text} set headers = '{}'`)
+    expect(await read(broken, 3)).toHaveLength(3)
+    await broken.close()
+    expect(await run(`select count(*)::int from ${text}`)).toEqual([{ count: 3 }])
+  })
+
   it('gives key, headers and time, and a value of any type as its text', async () => {
     const table = await newTable('jsonb')
     const time = new Date('2026-01-02T03:04:05.678Z')

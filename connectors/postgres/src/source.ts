@@ -141,17 +141,21 @@ class OutboxReader implements SourceReader {
     const most = Math.min(recordsMax, this.#pendingMax - held.length)
     const hold = most > 0 ? await this.#filling() : undefined
     if (hold === undefined) return []
-    const rows = await ask<Row>(hold.connection, (await this.#said()).take, [held, most])
-    if (rows.length === 0) {
-      if (hold.rows.length === 0) await this.#release(hold)
-      return []
+    try {
+      const rows = await ask<Row>(hold.connection, (await this.#said()).take, [held, most])
+      // All are read before any counts: a row that no record was made of may never be acknowledged.
+      const records = rows.map((row, i) => recordOf(row, this.#number + 1 + i))
+      if (hold.rows.length === 0) {
+        if (rows.length === 0) await this.#release(hold)
+        else this.#holds.push(hold)
+      }
+      for (const { id } of rows) hold.rows.push({ number: ++this.#number, id })
+      return records
+    } catch (thrown) {
+      // Nobody else knows of it, and it may have locked rows.
+      if (!this.#holds.includes(hold)) hold.connection.close()
+      throw thrown
     }
-    if (hold.rows.length === 0) this.#holds.push(hold)
-    return rows.map(row => {
-      const number = ++this.#number
-      hold.rows.push({ number, id: row.id })
-      return recordOf(row, number)
-    })
   }
 
   /** Ids of all rows that the pipeline has, or that are covered and not acknowledged. */
@@ -290,8 +294,12 @@ const recordOf = ({ id, key, value, timestamp, headers }: Row, number: number): 
   }
 }
 
-const headersOf = (json: string): Headers =>
-  Object.entries(JSON.parse(json) as Record<string, unknown>).map(([name, value]): Headers[number] => [
+/** The entries of a JSON object; of any other document none. */
+const headersOf = (json: string): Headers => {
+  const document: unknown = JSON.parse(json)
+  if (typeof document !== 'object' || document === null) return []
+  return Object.entries(document).map(([name, value]): Headers[number] => [
     name,
     value === null ? null : Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)),
   ])
+}

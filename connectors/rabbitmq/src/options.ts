@@ -38,7 +38,9 @@ const whole = (what: string, value: number | undefined, least: number, most: num
 export const checkSource = <V>(options: RabbitSourceOptions<V>): void => {
   const { url, queue, create } = options
   if (url !== undefined && !(/^amqps?:\/\//.test(url) && URL.canParse(url)))
-    throw optionError(`url is "${url}": give amqp://user:password@host:port/vhost, or amqps:// with TLS`)
+    throw optionError(
+      'url is no address of RabbitMQ: give amqp://user:password@host:port/vhost, or amqps:// with TLS, and escape what is special in a password',
+    )
   if (queue === '' || Buffer.byteLength(queue) > 255) throw optionError(`queue is "${queue}": give a name of 1 to 255 bytes`)
   if (create !== undefined && !['quorum', 'classic'].includes(create)) throw optionError(`create is "${create}": give quorum or classic`)
   whole('connectTimeout', options.connectTimeout, 1, 600_000)

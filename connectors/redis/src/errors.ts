@@ -38,6 +38,9 @@ export const sinkError = (where: string, thrown: unknown): SinkError => {
   if (thrown instanceof SinkError) return thrown
   const reason = reasonOf(thrown)
   if (thrown instanceof BadRecord) return new SinkError('poison', `${where} cannot take this record: ${reason}`, { cause: thrown })
+  // There are too many just now: others will go.
+  if (reason.startsWith('ERR max number of clients'))
+    return new SinkError('transient', `${where} has no room (${reason})`, { cause: thrown, away: true })
   const hint = permanent.find(([start]) => reason.startsWith(start))?.[1]
   if (hint !== undefined) return new SinkError('permanent', `${where}: Redis ${hint} (${reason})`, { cause: thrown })
   return new SinkError('transient', `${where} was not written (${reason})`, { cause: thrown, away: !(thrown instanceof ErrorReply) })

@@ -84,7 +84,8 @@ const text = (what: string, value: string): void => {
 const century = 3_155_760_000_000
 
 const checkServer = ({ url, requestTimeout }: RedisServer): void => {
-  if (url !== undefined && !/^rediss?:\/\//.test(url)) throw optionError(`url is "${url}": give redis://host:port, or rediss:// with TLS`)
+  if (url !== undefined && !/^rediss?:\/\//.test(url))
+    throw optionError('url is no address of Redis: give redis://host:port, or rediss:// with TLS')
   whole('requestTimeout', requestTimeout, 1, 600_000)
 }
 

@@ -48,7 +48,9 @@ export interface ConnectCluster {
 /** A cluster of Kafka Connect. Nothing is asked before a call. Throws `RIACHO_OPTION`. */
 export function connectCluster(options: ConnectOptions): ConnectCluster {
   if (!URL.canParse(options.url) || !/^https?:$/.test(new URL(options.url).protocol))
-    throw new RiachoError('RIACHO_OPTION', `url is an http or https address, such as http://localhost:8083, not '${options.url}'`)
+    throw new RiachoError('RIACHO_OPTION', 'url is an http or https address, such as http://localhost:8083')
+  const { username, password } = new URL(options.url)
+  if (username !== '' || password !== '') throw new RiachoError('RIACHO_OPTION', 'url holds a name or a password: give them as auth')
   return new Cluster(options)
 }
 
@@ -75,7 +77,7 @@ class Cluster implements ConnectCluster {
     const path = `/connectors/${encodeURIComponent(name)}/config`
     const now = await this.#ask('GET', path)
     if (now.found && isSame(now.body as Readonly<Record<string, unknown>>, config)) return 'unchanged'
-    await this.#ask('PUT', path, config)
+    if (!(await this.#ask('PUT', path, config)).found) throw this.#strange()
     return now.found ? 'updated' : 'created'
   }
 

@@ -58,7 +58,8 @@ export function addConnect(
 
 function clusterOf({ connect }: ConnectFlags): ConnectCluster {
   const url = connect ?? (process.env.RIACHO_CONNECT_URL || defaultUrl)
-  if (!URL.canParse(url)) throw failure('RIACHO_INPUT', `'${url}' is no address of a worker: give one such as ${defaultUrl}`)
+  if (!URL.canParse(url))
+    throw failure('RIACHO_INPUT', `what --connect or RIACHO_CONNECT_URL says is no address of a worker: give one such as ${defaultUrl}`)
   return connectCluster({ url })
 }
 
