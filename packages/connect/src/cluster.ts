@@ -56,6 +56,8 @@ export function connectCluster(options: ConnectOptions): ConnectCluster {
 
 const backoffMs = { min: 100, max: 3000 }
 const pollMs = 100
+/** In which a worker restarts a connector that was changed. */
+const settleMs = 2000
 
 class Cluster implements ConnectCluster {
   readonly url: string
@@ -82,9 +84,12 @@ class Cluster implements ConnectCluster {
   }
 
   async running(name: string, withinMs: number): Promise<ConnectorStatus> {
-    for (const deadline = this.#clock.now() + withinMs; ; await this.#clock.sleep(pollMs)) {
+    const began = this.#clock.now()
+    for (const deadline = began + withinMs; ; await this.#clock.sleep(pollMs)) {
       const status = await this.status(name)
       const failed = status === undefined ? [] : failuresOf(status)
+      // At first it may be the failure of what was there before.
+      if (failed.length > 0 && this.#clock.now() - began < settleMs) continue
       if (failed.length > 0) throw failure('RIACHO_CONNECTOR_FAILED', `${failed.join('; ')}: mend it and apply it again`)
       if (status?.state === 'RUNNING' && status.tasks.length > 0 && status.tasks.every(({ state }) => state === 'RUNNING')) return status
       if (this.#clock.now() < deadline) continue
