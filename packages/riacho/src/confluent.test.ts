@@ -50,6 +50,7 @@ describe('--client confluent', () => {
     })
     const tokens = given('security.protocol=SASL_SSL', 'sasl.mechanism=OAUTHBEARER', 'sasl.oauthbearer.token.endpoint.url=file:///token')
     expect(() => confluentOptions(tokens)).toThrow('OAUTHBEARER')
+    expect(() => confluentOptions(given('group.instance.id=a'))).toThrow('group.instance.id')
   })
 
   it('says the command when the driver is not installed', async () => {

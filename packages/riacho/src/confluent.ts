@@ -13,7 +13,10 @@ export function confluentOptions({ warnings: _, tls, sasl, kerberos, transaction
     sessionTimeoutMs,
     rebalanceTimeoutMs,
     heartbeatIntervalMs,
+    instanceId,
   } = others
+  if (instanceId !== undefined)
+    throw failure('RIACHO_SETTING', `group.instance.id is ${instanceId}: with --client confluent there is no place for it; leave it out`)
   return {
     bootstrapServers,
     clientId,

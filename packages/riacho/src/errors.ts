@@ -15,6 +15,8 @@ export const codes = {
   RIACHO_HTTP: 'the HTTP server cannot listen',
   RIACHO_JSON_SCHEMA: 'a JSON Schema that is missing, unreadable or no schema',
   RIACHO_INPUT: 'input that cannot be read, or a line of it that is no record',
+  RIACHO_OUTPUT: 'standard output that takes no more',
+  RIACHO_INTERRUPTED: 'a command that was stopped before it was done',
   RIACHO_PRODUCE: 'records that were on their way when the broker failed',
   RIACHO_FORM: 'a form of keys or values that there is not, or that lacks something',
   RIACHO_UNREADABLE: 'a record that is not of the form that was asked for',

@@ -1,8 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text as textOf } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openBroker } from './broker.ts'
@@ -194,6 +196,34 @@ describe('riacho produce and consume', () => {
       error: expect.stringMatching(/^RIACHO_TOPIC: .*order/),
     })
     expect(await riacho('consume', 'order')).toMatchObject({ code: 1, error: expect.stringMatching(/^RIACHO_DATA_DIRECTORY/) })
+  })
+})
+
+describe('what is not all', () => {
+  it.skipIf(!existsSync('/dev/full'))('ends with 1 when standard output takes no more', async () => {
+    const from = writeLines('a.txt', ['1', '2'])
+    await riacho('produce', 'order', '--from', from, '--data-dir', 'data')
+    const full = openSync('/dev/full', 'w')
+    const args = [main, 'consume', 'order', '--until-end', '--data-dir', 'data']
+    const child = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', full, 'pipe'] })
+    const [error, [code]] = await Promise.all([textOf(child.stderr!), once(child, 'close')])
+    closeSync(full)
+    expect({ code, error }).toEqual({ code: 1, error: expect.stringMatching(/^RIACHO_OUTPUT: .*ENOSPC/) })
+  })
+
+  it('ends with 1 when a file is not written to its end', async () => {
+    const from = join(folder, 'endless')
+    execFileSync('mkfifo', [from])
+    const { child, ended } = start(['produce', 'order', '--from', from, '--data-dir', 'data'])
+    const pipe = await open(from, 'w')
+    await pipe.write('1\n2\n')
+    await new Promise(resolve => setTimeout(resolve, 500))
+    child.kill('SIGTERM')
+    await new Promise(resolve => setTimeout(resolve, 500))
+    // A read of a pipe cannot be given up.
+    await pipe.close()
+    expect(await ended).toMatchObject({ code: 1, error: expect.stringMatching(/^RIACHO_INTERRUPTED: stopped after line 2 of /) })
+    expect((await consumed('order')).map(({ value }) => value)).toEqual(['1', '2'])
   })
 })
 

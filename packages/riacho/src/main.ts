@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { once } from 'node:events'
 import { warnings } from '@riacho/streams'
-import type { Broker } from '@riacho/streams/engine'
+import { type Broker, reasonOf } from '@riacho/streams/engine'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { addAvro } from './avro.ts'
 import { chosenDirectory, openBroker } from './broker.ts'
@@ -11,7 +11,7 @@ import { addConnect } from './connect.ts'
 import { type DescriptionFormat, descriptionFormats } from './describe.ts'
 import { differenceOf } from './diff.ts'
 import { addDlq } from './dlq/command.ts'
-import { explained } from './errors.ts'
+import { explained, failure } from './errors.ts'
 import { loadTopology } from './load.ts'
 import { harmless } from './log.ts'
 import { addRecords } from './records/command.ts'
@@ -122,10 +122,16 @@ async function onBroker(flags: PlaceFlags, readOnly: boolean, work: (broker: Bro
   const stop = new AbortController()
   const stopping = stopSignal()
   void stopping.first.then(() => stop.abort())
-  // `riacho consume … | head -1` closes the pipe: that is no failure.
-  process.stdout.on('error', () => stop.abort())
+  let broken: NodeJS.ErrnoException | undefined
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // `riacho consume … | head -1` closes the pipe: that is no failure.
+    if (error.code !== 'EPIPE') broken ??= error
+    stop.abort()
+  })
   try {
     await work(broker, stop.signal)
+    if (broken !== undefined)
+      throw failure('RIACHO_OUTPUT', `standard output cannot be written: ${reasonOf(broken)}; what is there is not all`, broken)
   } finally {
     stopping.dispose()
     await broker.close()

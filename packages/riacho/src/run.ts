@@ -42,6 +42,16 @@ export interface Running {
  * await run(topology('orders', …), { settings: configure({ flags: { guarantee: 'exactly-once' } }) })
  */
 export async function run(topology: Topology, options: RunOptions = {}): Promise<void> {
+  // First of all: the first process of a container is not ended by a signal that nobody listens to.
+  const stopping = stopSignal()
+  try {
+    await running(topology, options, stopping.first)
+  } finally {
+    stopping.dispose()
+  }
+}
+
+async function running(topology: Topology, options: RunOptions, stopped: Promise<string>): Promise<void> {
   const settings = options.settings ?? configure({ environment: process.env })
   const log = makeLog({ level: settings.logLevel })
   for (const { node, message } of warnings(topology)) log.warn({ node }, message)
@@ -66,7 +76,8 @@ export async function run(topology: Topology, options: RunOptions = {}): Promise
     const http = await serveHttp({ app, registry: metrics.registry, troubles, host: settings.httpHost, port: settings.httpPort })
     log.info({ url: http.url, topology: topology.id, guarantee: settings.guarantee ?? 'at-least-once' }, 'metrics and health are served')
     try {
-      await live(app, settings, options.untilEnd ?? false, () => options.onRunning?.({ app, broker, settings, url: http.url, directory }))
+      const told = { app, broker, settings, url: http.url, directory }
+      await live(app, settings, { untilEnd: options.untilEnd ?? false, stopped, onRunning: () => options.onRunning?.(told) })
     } finally {
       await http.close()
     }
@@ -114,17 +125,16 @@ function tell({ level, message, ...facts }: AppEvent, log: Logger, metrics: Metr
   log[level](facts, message)
 }
 
-async function live(app: App, settings: Settings, untilEnd: boolean, onRunning: () => void): Promise<void> {
-  const signal = stopSignal()
-  try {
-    const started = app.start().then(onRunning)
-    const ended = started.then(() => (untilEnd ? Promise.race([app.untilEnd(), app.done]) : app.done))
-    ended.catch(() => {})
-    await Promise.race([ended, signal.first])
-    await inTime(app.stop(), settings.shutdownTimeoutMs)
-  } finally {
-    signal.dispose()
-  }
+async function live(
+  app: App,
+  { shutdownTimeoutMs }: Settings,
+  { untilEnd, stopped, onRunning }: { untilEnd: boolean; stopped: Promise<string>; onRunning: () => void },
+): Promise<void> {
+  const started = app.start().then(onRunning)
+  const ended = started.then(() => (untilEnd ? Promise.race([app.untilEnd(), app.done]) : app.done))
+  ended.catch(() => {})
+  await Promise.race([ended, stopped])
+  await inTime(app.stop(), shutdownTimeoutMs)
 }
 
 async function inTime(work: Promise<void>, durationMs: number): Promise<void> {

@@ -39,15 +39,15 @@ export function addDlq<F extends object>(program: Command, { addPlace, onBroker,
   }
 
   const list = filtered('list', 'count them by code, source topic and stage').action((topic: string, flags: F & LetterFilter) =>
-    onBroker(flags, true, async broker => {
-      for (const group of await listLetters(broker, topic, flags)) await print(JSON.stringify(group))
+    onBroker(flags, true, async (broker, signal) => {
+      for (const group of await listLetters(broker, topic, flags, signal)) await print(JSON.stringify(group))
     }),
   )
 
   const show = filtered('show', 'print them as lines of JSON: the record, and why, where and when it failed')
     .option('--max <count>', 'end after so many', positive)
     .action((topic: string, flags: F & LetterFilter & { readonly max?: number }) =>
-      onBroker(flags, true, broker => showLetters(broker, topic, flags, print)),
+      onBroker(flags, true, (broker, signal) => showLetters(broker, topic, flags, print, signal)),
     )
 
   const replay = filtered('replay', 'write their records again, each once, into the topics that they came from')
@@ -70,12 +70,12 @@ export function addDlq<F extends object>(program: Command, { addPlace, onBroker,
     .option('--before <time>', 'those that were put aside before this time', time)
     .option('--all', 'all')
     .action((topic: string, flags: F & { readonly replayed?: true; readonly before?: number; readonly all?: true }) =>
-      onBroker(flags, false, async broker => {
+      onBroker(flags, false, async (broker, signal) => {
         const { replayed, before, all } = flags
         if ([replayed, before, all].filter(one => one !== undefined).length !== 1)
           throw failure('RIACHO_PURGE', 'which letters may go? Give one of --replayed, --before TIME and --all')
         const which = all ? { all } : before !== undefined ? { before } : { replayed: true as const }
-        await print(JSON.stringify({ purged: await purgeLetters(broker, topic, which) }))
+        await print(JSON.stringify({ purged: await purgeLetters(broker, topic, which, signal) }))
       }),
     )
   addPlace(purge)

@@ -85,6 +85,17 @@ it('lists letters by what they have in common', async () => {
   ])
 })
 
+it('deletes and counts nothing when it is stopped before it has seen all', async () => {
+  await write([
+    { key: 'a', value: '1' },
+    { key: 'b', value: '2' },
+  ])
+  const stopped = AbortSignal.abort()
+  await expect(purgeLetters(broker, 'dead', { all: true }, stopped)).rejects.toMatchObject({ code: 'RIACHO_INTERRUPTED' })
+  await expect(listLetters(broker, 'dead', {}, stopped)).rejects.toMatchObject({ code: 'RIACHO_INTERRUPTED' })
+  expect(await shown()).toHaveLength(2)
+})
+
 it.each([
   [{ code: 'Y' }, ['2']],
   [{ source: 'others' }, ['3']],

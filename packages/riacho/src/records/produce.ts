@@ -42,6 +42,12 @@ export async function produce(broker: Broker, options: ProduceOptions): Promise<
       for (const line of came.value) await writing.add(line)
     }
     await writing.flush()
+    // Who types lines ends them as they like; of a file there is more.
+    if (signal?.aborted === true && from !== '-')
+      throw failure(
+        'RIACHO_INTERRUPTED',
+        `stopped after line ${writing.durable} of ${from}: what comes before is written, go on with the next`,
+      )
     return writing.durable
   } finally {
     // What still waits to be read keeps nobody here.

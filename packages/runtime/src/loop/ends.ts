@@ -22,13 +22,18 @@ export async function isAtEnd(open: OpenTask, admin: Admin): Promise<boolean> {
   return topics.every((input, i) => input.position >= (ends[i]?.lastStable ?? 0))
 }
 
-/** What is left to read, by input of these tasks; the broker is asked once. */
+/** What is left to read, by input of these tasks; the broker is asked once, and whatever connectors say. Of a connector that does not know it is missing. */
 export async function lagsOf(tasks: readonly OpenTask[], admin: Admin): Promise<readonly Lag[]> {
-  const lags: Lag[] = []
-  for (const { readers } of tasks)
-    for (const reader of readers) lags.push({ topic: reader.input.name, partition: reader.input.at.partition, records: await reader.lag() })
-  const inputs = tasks.flatMap(topicsOf)
-  if (inputs.length === 0) return lags
-  const ends = await admin.offsets(inputs.map(input => input.at))
-  return [...lags, ...inputs.map((input, i) => ({ ...input.at, records: Math.max(0, (ends[i]?.highWatermark ?? 0) - input.position) }))]
+  const readers = tasks.flatMap(task => task.readers)
+  const asked = Promise.all(readers.map(reader => reader.lag()))
+  // A connector's is of its positions: that the broker answers is worth to know, too.
+  const inputs = tasks.flatMap(({ task }) => task.inputs)
+  const ends = inputs.length === 0 ? [] : await admin.offsets(inputs.map(input => input.at))
+  const topics = new Set(tasks.flatMap(topicsOf))
+  const lags = (await asked).flatMap((records, i): readonly Lag[] => {
+    const { name, at } = readers[i]!.input
+    return records === undefined ? [] : [{ topic: name, partition: at.partition, records }]
+  })
+  const left = inputs.map((input, i) => ({ ...input.at, records: Math.max(0, (ends[i]?.highWatermark ?? 0) - input.position) }))
+  return [...lags, ...left.filter((_, i) => topics.has(inputs[i]!))]
 }

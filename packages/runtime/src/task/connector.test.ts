@@ -1,5 +1,5 @@
 import { embedded } from '@riacho/embedded'
-import { count, json, mapValues, type Source, type SourceRecord, source, text, to, topology, toStream } from '@riacho/streams'
+import { count, json, mapValues, type Source, type SourceRecord, source, text, to, topic, topology, toStream } from '@riacho/streams'
 import { readDeadLetter } from '@riacho/streams/engine'
 import { FakeClock } from '@riacho/testing'
 import { describe, expect, it } from 'vitest'
@@ -23,6 +23,8 @@ class Lines implements Source<string, number> {
   readonly asked: number[] = []
   readonly parts: readonly string[]
   failures = 0
+  /** Instead of saying what is left. */
+  lagging: (() => Promise<number>) | undefined
   closed = 0
   #wake: () => void = () => {}
 
@@ -73,7 +75,7 @@ class Lines implements Source<string, number> {
       commit: async (upTo: Uint8Array) => {
         this.commits.push(Buffer.from(upTo).toString())
       },
-      lag: async () => this.lines.length - next,
+      lag: async () => (this.lagging === undefined ? this.lines.length - next : this.lagging()),
       close: async () => {
         this.closed++
       },
@@ -256,4 +258,28 @@ it('at least once: a position is durable after the changelog, so that no kill be
   const totals = (await read(broker, 'counting-lines-changelog')).map(row => Buffer.from(row.value!).at(-1))
   expect([totals.at(-1), lines.opened]).toEqual([10, [null, null]])
   await next.close()
+})
+
+it.each([
+  ['does not say', () => new Promise<number>(() => {})],
+  ['cannot say', () => Promise.reject(new Error('the disk is away'))],
+])('a system that %s what is left holds up no other number, and does not pass for a broker that is away', async (_, lagging) => {
+  const broker = await laid()
+  await broker.admin.createTopics([{ name: 'in', partitions: 1 }])
+  const lines = new Lines(numbers(3))
+  const others = topic('in', { key: text, value: text }).pipe(to('dead'))
+  const running = app(
+    topology('lagging', source(lines).pipe(mapValues<string, number, string>(String), to('out', { value: text })), others),
+    { broker, limits: { turnMs: 5 } },
+  )
+  await running.start()
+  const lagOf = (name: string) => running.metrics().lag.find(each => each.topic === name)?.records
+  await until('both are known', () => lagOf('lines') === 0 && lagOf('in') === 0)
+  lines.lagging = lagging
+  for (let i = 0; i < 20; i++) {
+    expect(running.unansweredMs).toBeLessThan(2500)
+    await new Promise(resolve => setTimeout(resolve, 150))
+  }
+  expect([lagOf('lines'), lagOf('in')]).toEqual([0, 0])
+  await running.stop()
 })

@@ -2,6 +2,9 @@ import { type Clock, reasonOf, type Source, type SourceReader } from '@riacho/st
 import type { AppEvent } from '../options.ts'
 import type { Input } from './input.ts'
 
+/** How long a system may think of what is left. */
+const lagWaitMs = 1000
+
 /** Reads one partition of a connector into an input: one read at a time, the next when the input has run empty. */
 export class ConnectorReader {
   readonly input: Input
@@ -14,6 +17,8 @@ export class ConnectorReader {
   readonly #log: (event: AppEvent) => void
   readonly #wake: () => void
   #reading: Promise<void> | undefined
+  #asking: Promise<void> | undefined
+  #lag: number | undefined
   #failures = 0
   /** The position that the last commit covers. */
   #committed: Uint8Array | undefined
@@ -47,8 +52,22 @@ export class ConnectorReader {
     return this.input.empty && (await this.#reader.lag()) === 0 && this.input.empty
   }
 
-  lag(): Promise<number> {
-    return this.#reader.lag()
+  /** What is left to read, or what was when the system last said so, if it does not now. */
+  async lag(): Promise<number | undefined> {
+    this.#asking ??= this.#reader
+      .lag()
+      .then(
+        lag => {
+          this.#lag = lag
+        },
+        () => {},
+      )
+      .finally(() => {
+        this.#asking = undefined
+      })
+    const over = new AbortController()
+    await Promise.race([this.#asking, this.#clock.sleep(lagWaitMs, over.signal)]).finally(() => over.abort())
+    return this.#lag
   }
 
   /** Tells the system that a commit covers the position up to `mark`. */
