@@ -55,7 +55,12 @@ export class KafkaBroker implements Broker {
       for (const links of [joining, talking]) this.#links.delete(links)
     }
     const home = { cluster: this.#cluster, joining, talking, options, present, closed }
-    const member = await KafkaMembership.join(home, instanceId === undefined ? group : { instanceId, ...group }, on)
+    const member = await KafkaMembership.join(home, instanceId === undefined ? group : { instanceId, ...group }, on).catch(
+      (thrown: unknown) => {
+        this.#unlink(joining, talking)
+        throw thrown
+      },
+    )
     this.#members.add(member)
     return member
   }
@@ -86,7 +91,10 @@ export class KafkaBroker implements Broker {
       transactionVersion,
       closed,
     }
-    return KafkaProducer.open(home, options)
+    return KafkaProducer.open(home, options).catch((thrown: unknown) => {
+      this.#unlink(links)
+      throw thrown
+    })
   }
 
   async close(): Promise<void> {
@@ -95,6 +103,14 @@ export class KafkaBroker implements Broker {
     for (const links of this.#links) links.close()
     this.#standIn.close()
     this.#cluster.close()
+  }
+
+  /** Nobody uses them. */
+  #unlink(...all: readonly Links[]): void {
+    for (const links of all) {
+      links.close()
+      this.#links.delete(links)
+    }
   }
 
   #link(requestTimeoutMs = this.#settings.link.requestTimeoutMs): Links {

@@ -55,6 +55,11 @@ it('of an answer with several failures the one that cannot be tried again decide
   }
   expect(failureOf(nested)).toMatchObject({ code: 'TOPIC_AUTHORIZATION_FAILED', retriable: false, fatal: true, cause: nested })
   expect(failureOf({ errors: [{ apiId: 'NOT_LEADER_OR_FOLLOWER' }] })).toMatchObject({ retriable: true })
+  // One partition failed, and the others were not tried for it.
+  const untried = { apiId: 'OPERATION_NOT_ATTEMPTED' }
+  for (const code of ['UNKNOWN_TOPIC_OR_PARTITION', 'TOPIC_AUTHORIZATION_FAILED'])
+    expect(failureOf({ errors: [untried, { apiId: code }, untried] })).toMatchObject({ code })
+  expect(failureOf({ errors: [untried] })).toMatchObject({ code: 'OPERATION_NOT_ATTEMPTED' })
   const own = new KafkaError('CLOSED', 'x')
   expect(failureOf(own)).toBe(own)
   expect(failureOf('odd')).toMatchObject({ code: 'UNKNOWN_SERVER_ERROR', retriable: false, fatal: false })

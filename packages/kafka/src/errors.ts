@@ -78,9 +78,12 @@ interface LibraryError {
 /** Flattens anything that a request threw. */
 export function failureOf(thrown: unknown): BrokerError {
   if (thrown instanceof BrokerError) return thrown
-  const answers = answered(thrown as LibraryError).map(
+  const all = answered(thrown as LibraryError).map(
     each => new KafkaError(each.apiId!, each.serverErrorMessage ?? each.message ?? '', { cause: thrown }),
   )
+  // What was not tried, because something else failed, says nothing.
+  const tried = all.filter(({ code }) => code !== 'OPERATION_NOT_ATTEMPTED')
+  const answers = tried.length > 0 ? tried : all
   // An answer may list several partitions: the one that cannot be tried again decides.
   const answer = answers.find(each => !each.retriable) ?? answers[0]
   return answer ?? new KafkaError('UNKNOWN_SERVER_ERROR', String((thrown as LibraryError).message ?? thrown), { cause: thrown })

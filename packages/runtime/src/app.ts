@@ -218,6 +218,8 @@ class Application implements App {
       this.#engine.forgetStarts()
       await this.#engine.commitDue(true)
       this.#close()
+      // What came during the last commit, such as partitions to give up, is done with it.
+      for (const work of this.#work.splice(0)) work.resolve()
       await this.#engine.close()
     } catch (error) {
       return this.#failed(error)

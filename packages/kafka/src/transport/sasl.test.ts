@@ -1,5 +1,5 @@
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import type { Request } from './connection.ts'
 import { authenticate } from './sasl.ts'
 
@@ -64,6 +64,22 @@ it('asks for a secret when it needs it', async () => {
   await authenticate(request, { mechanism: 'PLAIN', username: 'ana', password: async () => 'late' })
   await authenticate(request, { mechanism: 'OAUTHBEARER', token: () => 'a.b.', extensions: { tenant: 'x' } })
   expect(heard).toEqual(['\0ana\0late', 'n,,\x01auth=Bearer a.b.\x01tenant=x\x01\x01'])
+})
+
+it.each([
+  ['throws', () => Promise.reject(new Error('503'))],
+  ['says nothing', () => new Promise<string>(() => {})],
+])('a function for a secret that %s now may work later', async (what, token) => {
+  const secretWaitMs = 30_000
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  try {
+    const refused = authenticate(brokerOf(() => '').request, { mechanism: 'OAUTHBEARER', token })
+    const seen = expect(refused).rejects.toMatchObject({ code: 'SECRET_NOT_AVAILABLE', retriable: true, fatal: false })
+    if (what === 'says nothing') await vi.advanceTimersByTimeAsync(secretWaitMs)
+    await seen
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 it('says which mechanisms the broker takes when it does not take this one', async () => {

@@ -19,6 +19,8 @@ export const mechanisms: readonly SaslOptions['mechanism'][] = ['PLAIN', 'SCRAM-
 /** Sends one message of the exchange and gives the broker's. */
 type Exchange = (message: string) => Promise<string>
 
+/** How long a function may take to say a password or a token. */
+const secretWaitMs = 30_000
 const iterationsMin = 4096
 /** A broker that asks for more work than this is not trusted. */
 const iterationsMax = 1_000_000
@@ -74,7 +76,20 @@ async function scram(exchange: Exchange, hash: 'sha256' | 'sha512', username: st
 const fields = (message: string): Readonly<Record<string, string>> =>
   Object.fromEntries(message.split(',').map(field => [field.slice(0, 1), field.slice(2)]))
 
-const said = async (secret: Secret): Promise<string> => (typeof secret === 'string' ? secret : secret())
+/** What the owner's function says, which may take its time, and may fail now and work later. */
+async function said(secret: Secret): Promise<string> {
+  if (typeof secret === 'string') return secret
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(new Error(`nothing was said within ${secretWaitMs} ms`)), secretWaitMs)
+  try {
+    return await Promise.race([secret(), late.promise])
+  } catch (cause) {
+    const message = `the password or token cannot be had: ${String((cause as Error)?.message ?? cause)}`
+    throw new KafkaError('SECRET_NOT_AVAILABLE', message, { cause, retriable: true })
+  } finally {
+    clearTimeout(timer)
+  }
+}
 
 const refused = (why: string): KafkaError => new KafkaError('SASL_AUTHENTICATION_FAILED', why)
 
