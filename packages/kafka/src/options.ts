@@ -32,7 +32,7 @@ export interface KafkaOptions {
   readonly retryForMs?: number | undefined
   /** A member of a group that is not heard of for so long is lost. Default 10,000. */
   readonly sessionTimeoutMs?: number | undefined
-  /** How long a group waits for a member that gives partitions up. Default 60,000. */
+  /** How long a group waits for a member that gives partitions up, which waits for a restore. Default 300,000, as in Kafka (`max.poll.interval.ms`). */
   readonly rebalanceTimeoutMs?: number | undefined
   /** How often a member is heard of, and hears of rebalances. Default 500. */
   readonly heartbeatIntervalMs?: number | undefined
@@ -63,7 +63,7 @@ const numbers = {
   requestTimeoutMs: 30_000,
   retryForMs: 120_000,
   sessionTimeoutMs: 10_000,
-  rebalanceTimeoutMs: 60_000,
+  rebalanceTimeoutMs: 300_000,
   heartbeatIntervalMs: 500,
   maxPollIntervalMs: 300_000,
 } as const
