@@ -24,7 +24,9 @@ const notCopied = new Set(['node_modules', '.git', '.riacho', 'coverage', 'dist'
 const workersMax = 2
 /** A test that takes longer hangs, which counts as noticed. Milliseconds. */
 const hangsAfter = 10_000
+/** For one run of a test file, and for each of several. */
 const runMost = 120_000
+const fileMost = 30_000
 
 interface Verdict {
   readonly passed: number
@@ -68,6 +70,7 @@ function linked(from: string, to: string, copy: string): void {
 
 /** Runs test files in a copy. */
 function tested(copy: string, files: readonly string[]): Promise<Verdict> {
+  const most = Math.max(runMost, files.length * fileMost)
   const report = join(copy, 'report.json')
   rmSync(report, { force: true })
   const args = ['run', '--root', copy, '--config', 'test/vitest.config.ts', '--maxWorkers', '1', '--testTimeout', String(hangsAfter)]
@@ -81,11 +84,11 @@ function tested(copy: string, files: readonly string[]): Promise<Verdict> {
     stream.on('data', chunk => {
       said = (said + String(chunk)).slice(-2000)
     })
-  const timer = setTimeout(() => child.kill('SIGKILL'), runMost)
+  const timer = setTimeout(() => child.kill('SIGKILL'), most)
   return new Promise(resolve => {
     child.on('close', code => {
       clearTimeout(timer)
-      if (code === null) return resolve({ passed: 0, failed: 1, said: `it hung for ${runMost} ms` })
+      if (code === null) return resolve({ passed: 0, failed: 1, said: `it hung for ${most} ms` })
       const told = existsSync(report) ? (JSON.parse(readFileSync(report, 'utf8')) as Report) : undefined
       const names = told?.testResults.flatMap(file =>
         file.assertionResults.filter(each => each.status === 'failed').map(each => each.fullName),
