@@ -56,7 +56,7 @@ const post = (url: string, breaker?: { failures: number; pause: { min: number; m
           if (!answer.ok) throw new Error(`the server answered ${answer.status}`)
           return value
         },
-        { retry: { retriesMax: 5, backoff: { min: 50, max: 2000 } }, onError: { deadLetter: 'dead' }, ...(breaker && { breaker }) },
+        { retry: { retriesMax: 5, backoff: { min: 30, max: 480 } }, onError: { deadLetter: 'dead' }, ...(breaker && { breaker }) },
       ),
       to('out', { key: text, value: text }),
     ),
@@ -122,6 +122,7 @@ it.each(['at-least-once', 'exactly-once'] as const)(
     }
     expect(out.every(({ headers }) => headers.length === 1)).toBe(true)
   },
+  60_000,
 )
 
 it('a server that is away is left alone: one piece of work looks for it, nothing is given up, and all goes on when it is back', async () => {
