@@ -78,7 +78,7 @@ export const commits: readonly Mutant[] = [
     file: task,
     find: '    this.dirty = true\n    const origin = derived',
     replace: '    const origin = derived',
-    test: commitTest,
+    test: 'packages/runtime/src/task/connector.test.ts',
   },
   {
     name: 'stream time is not kept',

@@ -110,6 +110,20 @@ async function upTo(engine: Awaited<ReturnType<typeof joined>>, count: number): 
 const guarantees: readonly NonNullable<AppOptions['guarantee']>[] = ['at-least-once', 'exactly-once']
 
 describe.each(guarantees)('%s', guarantee => {
+  it('commits what is put aside though nothing else comes', async () => {
+    const broker = await laid()
+    const lines = new Lines(['no number {'])
+    const engine = await joined(planOf(lines), { broker, guarantee })
+    await until('the line is put aside', async () => {
+      await take(engine)
+      return engine.counters.deadLetters === 1
+    })
+    await engine.commitDue(true)
+    expect(lines.commits).toEqual(['1'])
+    expect(await values(broker, 'dead')).toEqual(['no number {'])
+    await engine.close()
+  })
+
   it('a restart goes on after the last commit', async () => {
     const broker = await laid()
     const lines = new Lines(numbers(30))
