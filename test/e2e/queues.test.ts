@@ -51,6 +51,7 @@ const rowsOf = (count: number) =>
     .map(value => `row:${value}`)
     .sort()
 
+// The obstacle: the server is not here and cannot be downloaded. Where everything must be tested (RIACHO_TEST_ALL) it is an error instead.
 it.skipIf(redisObstacle() !== undefined)(
   'a Redis stream read by two instances is in the cache whole, though one stops and Redis is killed',
   async () => {

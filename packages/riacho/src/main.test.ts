@@ -200,6 +200,7 @@ describe('riacho produce and consume', () => {
 })
 
 describe('what is not all', () => {
+  // Only Linux has a file that is always full.
   it.skipIf(!existsSync('/dev/full'))('ends with 1 when standard output takes no more', async () => {
     const from = writeLines('a.txt', ['1', '2'])
     await riacho('produce', 'order', '--from', from, '--data-dir', 'data')
