@@ -59,6 +59,20 @@ export const kafka: readonly Mutant[] = [
     test: 'packages/kafka/src/producer/sender.test.ts',
   },
   {
+    name: 'what may be there already is numbered anew behind a refused batch',
+    file: 'packages/kafka/src/producer/sender.ts',
+    find: '    if (unsure) queue.discard()\n',
+    replace: '',
+    test: 'packages/kafka/src/producer/sender.test.ts',
+  },
+  {
+    name: 'a batch that may be there already is sent again in two',
+    file: 'packages/kafka/src/producer/sender.ts',
+    find: "'MESSAGE_TOO_LARGE' && !unsure && queue",
+    replace: "'MESSAGE_TOO_LARGE' && queue",
+    test: 'packages/kafka/src/producer/sender.test.ts',
+  },
+  {
     name: 'a batch overtakes one that waits until its partition is in the transaction',
     file: 'packages/kafka/src/producer/sender.ts',
     find: '        if (this.#isEnlisted(queue) !== enlisted) continue\n',

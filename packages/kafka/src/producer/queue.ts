@@ -22,6 +22,8 @@ export interface Sealed {
   readonly memory: BatchEncoder | undefined
   /** Whether it is acknowledged, before one that was sent earlier. */
   done: boolean
+  /** Whether it may be there although it is not acknowledged. */
+  unsure: boolean
 }
 
 /** How a queue works. */
@@ -156,6 +158,11 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
   /** Whether something was appended behind a batch that is not acknowledged. */
   get overtaken(): boolean {
     return this.#unacknowledged.some(({ done }) => done)
+  }
+
+  /** Whether something that is not acknowledged may be there nevertheless. */
+  get unsure(): boolean {
+    return this.#unacknowledged.some(({ unsure, done }) => unsure && !done)
   }
 
   /** Whether its identity has no epoch left: it needs another one before anything is sent. */
@@ -308,6 +315,6 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
     const plain = batch.finish(Number(id), epoch, sequence, transactionalId !== null, { crc: codec === 'none' && crc32c })
     const bytes = compressed(plain, codec)
     if (bytes !== plain) spares.give(batch)
-    return { queue: this, records, bytes, memory: bytes === plain ? batch : undefined, done: false }
+    return { queue: this, records, bytes, memory: bytes === plain ? batch : undefined, done: false, unsure: false }
   }
 }

@@ -8,7 +8,7 @@ import { Sender, type SenderHome } from './sender.ts'
 import { Spares } from './spares.ts'
 
 /** Kafka's numbers of errors. */
-const errors = { notLeader: 6, tooLarge: 10, outOfOrder: 45 }
+const errors = { notLeader: 6, tooLarge: 10, notEnough: 19, forbidden: 29, outOfOrder: 45 }
 const at = (partition: number): TopicPartition => ({ topic: 't', partition })
 
 interface Asked {
@@ -152,6 +152,41 @@ it('gives up in bounded time, and then what may still be on its way does not fit
   expect(numbersOf(asked[0])).toEqual([[7, 4, 0]])
   asked[0]!.answer()
   await next
+})
+
+it.each([
+  ['lost', 'forbidden'],
+  ['notLeader', 'forbidden'],
+  ['lost', 'tooLarge'],
+] as const)('gives up, rather than write twice what may be there, when after %s a batch is refused: %s', async (first, then) => {
+  const { sender, asked } = senderOf()
+  await begun(sender, asked)
+  write(sender, 'one of two')
+  const flushed = sendEach(sender, 2).catch((thrown: KafkaError) => thrown.code)
+  // Both were appended, and nobody told of it.
+  for (const each of asked.splice(0)) first === 'lost' ? each.lose() : each.answer(errors[first])
+  await vi.waitFor(() => expect(asked).toHaveLength(1))
+  asked.pop()!.answer(errors[then])
+  expect(await flushed).toBe(then === 'tooLarge' ? 'MESSAGE_TOO_LARGE' : 'TOPIC_AUTHORIZATION_FAILED')
+  expect([asked.length, sender.bufferedBytes]).toEqual([0, 0])
+  const next = sendEach(sender, 1)
+  await vi.waitFor(() => expect(asked).toHaveLength(1))
+  expect(numbersOf(asked[0])).toEqual([[7, 4, 0]])
+  asked[0]!.answer()
+  await next
+})
+
+it('sends what follows a refused batch, if none of it can be there', async () => {
+  const { sender, asked } = senderOf()
+  await begun(sender, asked)
+  const flushed = sendEach(sender, 2).catch((thrown: KafkaError) => thrown.code)
+  for (const each of asked.splice(0)) each.answer(errors.notEnough)
+  await vi.waitFor(() => expect(asked).toHaveLength(1))
+  asked.pop()!.answer(errors.forbidden)
+  await vi.waitFor(() => expect(asked).toHaveLength(1))
+  expect(numbersOf(asked[0])).toEqual([[7, 4, 0]])
+  asked[0]!.answer()
+  expect(await flushed).toBe('TOPIC_AUTHORIZATION_FAILED')
 })
 
 it('takes another identity for a partition whose epochs are used up, while the others go on in theirs', async () => {

@@ -32,6 +32,8 @@ const retryPauseMs = 5
 const longestRetryPauseMs = 500
 /** The broker does not count this producer as the producer does. */
 const miscounted = new Set(['OUT_OF_ORDER_SEQUENCE_NUMBER', 'UNKNOWN_PRODUCER_ID'])
+/** After these a batch is known not to be there. After any other one that is worth another try it may be: a leader may have appended it, and then lost its place. */
+const neverAppended = new Set([...miscounted, 'NOT_ENOUGH_REPLICAS', 'LEADER_NOT_AVAILABLE', 'UNKNOWN_TOPIC_OR_PARTITION'])
 
 /** Sends batches: several requests at a time to each broker, at most one batch of each partition in each. */
 export class Sender {
@@ -265,12 +267,16 @@ export class Sender {
     const hopeless = first && (this.#transactional || queue.overtaken)
     if (failure.retriable || (miscount && !hopeless)) {
       // Behind a batch that failed every other one seems to be out of order. If the first one does, the broker has lost what came before it.
+      if (!neverAppended.has(failure.code)) sealed.unsure = true
       const firstToFail = queue.retry()
       if (miscount && first) queue.renew()
       if (firstToFail) this.#delay(queue, failure)
       return
     }
-    if (failure.code === 'MESSAGE_TOO_LARGE' && queue.split(sealed)) return
+    // With other numbers, or in two, what may be there already would be there twice. A transaction is aborted then.
+    const unsure = !this.#transactional && queue.unsure
+    if (failure.code === 'MESSAGE_TOO_LARGE' && !unsure && queue.split(sealed)) return
+    if (unsure) queue.discard()
     queue.refuse(sealed)
     this.#mend(queue)
     this.#failure ??= failure
