@@ -5,6 +5,7 @@ const commitTest = 'packages/runtime/src/commit/commit.test.ts'
 const drainTest = 'packages/runtime/src/commit/drain.test.ts'
 const recoveryTest = 'packages/runtime/src/commit/recovery.test.ts'
 const restoreTest = 'packages/runtime/src/restore/restore.test.ts'
+const longRestoreTest = 'packages/runtime/src/loop/long-restore.test.ts'
 const task = 'packages/runtime/src/task/task.ts'
 const engine = 'packages/runtime/src/loop/engine.ts'
 
@@ -13,7 +14,7 @@ export const commits: readonly Mutant[] = [
   {
     name: 'a restore says nothing while it goes on',
     file: 'packages/runtime/src/restore/restore.ts',
-    find: '      alive()\n      for',
+    find: '      await home.goOn()\n      for',
     replace: '      for',
     test: 'packages/runtime/src/commit/recovery.test.ts',
   },
@@ -48,9 +49,37 @@ export const commits: readonly Mutant[] = [
   {
     name: 'a fenced commit is taken back, without joining again',
     file: 'packages/runtime/src/loop/engine.ts',
-    find: "if (outcome === 'fenced') await this.#joinAgain()",
-    replace: "if (outcome === 'fenced') await this.#recover(open, false)",
+    find: "if (outcomes.includes('fenced')) return this.#joinAgain()",
+    replace: "for (const [i, outcome] of outcomes.entries()) if (outcome === 'fenced') await this.#recover(due[i]!, false)",
     test: 'packages/runtime/src/loop/seat.test.ts',
+  },
+  {
+    name: 'a task that is given up is restored to its end',
+    file: 'packages/runtime/src/loop/engine.ts',
+    find: 'if (this.#coming.get(place.id) !== place) throw new NotWanted()',
+    replace: '',
+    test: longRestoreTest,
+  },
+  {
+    name: 'what the group says is heard after a restore',
+    file: 'packages/runtime/src/loop/engine.ts',
+    find: 'await this.#seat?.heard()',
+    replace: '',
+    test: longRestoreTest,
+  },
+  {
+    name: 'transactions stay open while a task is restored',
+    file: 'packages/runtime/src/loop/engine.ts',
+    find: 'if (this.#coming.size > 0) await this.commitDue(true)',
+    replace: '',
+    test: longRestoreTest,
+  },
+  {
+    name: 'a member that is lost once before it runs does not start',
+    file: 'packages/runtime/src/loop/seat.ts',
+    find: 'if (reason.fatal || ++this.#losses > lossesMax) ',
+    replace: '',
+    test: longRestoreTest,
   },
   {
     name: 'a seat that nobody can get back is waited for',
@@ -104,7 +133,7 @@ export const commits: readonly Mutant[] = [
   },
   {
     name: 'a commit with an unknown outcome is taken for one that did not happen',
-    file: engine,
+    file: 'packages/runtime/src/commit/commits.ts',
     find: "return fenced ? 'fenced' : known ? 'aborted' : 'unknown'",
     replace: "return fenced ? 'fenced' : 'aborted'",
     test: recoveryTest,
@@ -140,8 +169,8 @@ export const commits: readonly Mutant[] = [
   {
     name: 'a hand-over commits nothing',
     file: engine,
-    find: 'await this.#commit(open, this.settings.limits.revokeDrainMs)',
-    replace: "await Promise.resolve('committed')",
+    find: 'await this.#commits.all(going, this.settings.limits.revokeDrainMs)',
+    replace: "going.map(() => 'committed')",
     test: 'packages/runtime/src/loop/rebalance.test.ts',
   },
   {
@@ -154,8 +183,8 @@ export const commits: readonly Mutant[] = [
   {
     name: 'a producer that cannot abort stops a member that has lost its task',
     file: engine,
-    find: 'return this.#abandon(this.#tasksOf(partitions))',
-    replace: 'return this.#closeAll(this.#tasksOf(partitions))',
+    find: 'return this.#abandon(this.#given(partitions))',
+    replace: 'return this.#closeAll(this.#given(partitions))',
     test: 'packages/runtime/src/loop/rebalance.test.ts',
   },
   {

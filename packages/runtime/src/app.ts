@@ -70,11 +70,11 @@ class Application implements App {
         work => this.#between(work),
         error => this.#settings.log({ level: 'warn', message: 'partitions lost', reason: String(error) }),
       )
+      await this.#quiet()
     } catch (error) {
       await this.#failed(error)
       throw error
     }
-    await this.#quiet()
     if (this.#stopping) {
       await this.#finished()
       throw new RiachoError('RIACHO_STATE', 'the application was stopped while it started')
@@ -87,7 +87,7 @@ class Application implements App {
 
   async stop(): Promise<void> {
     this.#stopping = true
-    this.#engine.wake()
+    this.#engine.halt()
     if (this.#state === 'CREATED') await this.#finished()
     await this.done
   }
@@ -145,7 +145,8 @@ class Application implements App {
     if (this.#closing) return Promise.resolve()
     if (!this.#looping) {
       const run = this.#before.then(work)
-      this.#before = run.catch(() => {})
+      run.catch(() => {})
+      this.#before = run
       return run
     }
     return new Promise((resolve, reject) => {
@@ -154,7 +155,7 @@ class Application implements App {
     })
   }
 
-  /** Waits until nothing runs that came before the loop: nothing may be fed while a task is committed or opened. */
+  /** Waits until nothing runs that came before the loop: nothing may be fed while a task is committed or opened. What fails there fails the application. */
   async #quiet(): Promise<void> {
     for (let last: Promise<unknown> | undefined; last !== this.#before; ) {
       last = this.#before

@@ -92,10 +92,14 @@ export async function committed(broker: Broker, group: string, topic: string, pa
 /** An engine that a test drives step by step; it has joined when this resolves. */
 export async function joined(plan: Topology, options: AppOptions): Promise<Engine> {
   const engine = new Engine(plan, settings(options))
-  await engine.join(
+  const joining = engine.join(
     work => work(),
     () => {},
   )
+  await joining.catch(async (thrown: unknown) => {
+    await engine.close()
+    throw thrown
+  })
   return engine
 }
 

@@ -4,14 +4,11 @@ import {
   type Fetcher,
   reasonOf,
   type Store,
-  type SubTopology,
   type TopicPartition,
   type Topology,
-  taskCount,
   writtenSerdes,
 } from '@riacho/streams/engine'
-import { commit, commitStart, DrainTimeout } from '../commit/commit.ts'
-import { HeldLimits } from '../commit/held-limits.ts'
+import { Commits, type Outcome } from '../commit/commits.ts'
 import { GlobalTables } from '../global/global-tables.ts'
 import { Counters } from '../observe/counters.ts'
 import type { Settings } from '../options.ts'
@@ -23,15 +20,13 @@ import { isAtEnd, type Lag, lagsOf, topicsOf } from './ends.ts'
 import { checkLimits } from './limits.ts'
 import { othersAtEnd } from './others.ts'
 import { Patience } from './patience.ts'
+import { type Place, placesOf } from './places.ts'
 import { Purge } from './purge.ts'
 import { Seat } from './seat.ts'
 import { connectorPartitions, partitionsOf, prepareTopics } from './topics.ts'
 
-/** Commits of a task that may fail in a row before the application stops. */
-const failedCommitsMax = 5
-
-/** What came of a step towards a commit: 'fenced' when a newer producer or member has taken over. */
-type Outcome = 'committed' | 'aborted' | 'unknown' | 'fenced'
+/** The task that is being opened has been given up. */
+class NotWanted extends Error {}
 
 /** Tasks and what feeds them, driven from outside one step at a time: by the loop of an application, or by a test driver. */
 export class Engine {
@@ -40,14 +35,15 @@ export class Engine {
   readonly counters = new Counters()
   readonly #open = new Map<string, OpenTask>()
   readonly #fetcher: Fetcher
+  /** Tasks of the member that are not open yet. */
+  readonly #coming = new Map<string, Place>()
+  #halted = false
   #seat: Seat | undefined
   #globals: GlobalTables | undefined
-  #context: OpenContext | undefined
+  #context: Omit<OpenContext, 'goOn'> | undefined
   readonly #purge: Purge
   readonly #away: Patience
-  /** Commits that failed in a row, by task. */
-  readonly #failures = new Map<string, number>()
-  readonly #heldLimits = new HeldLimits()
+  readonly #commits: Commits
 
   constructor(plan: Topology, settings: Settings) {
     this.plan = plan
@@ -55,6 +51,7 @@ export class Engine {
     this.#fetcher = settings.broker.fetcher({ isolation: 'read_committed' })
     this.#purge = new Purge(plan, settings)
     this.#away = new Patience(settings.clock, settings.limits.brokerAwayMs, settings.log)
+    this.#commits = new Commits({ plan, settings, counters: this.counters, member: () => this.#seat!.member })
   }
 
   get tasks(): readonly EngineTask[] {
@@ -76,39 +73,74 @@ export class Engine {
       this.#globals = new GlobalTables(plan, counts, settings, counters)
       await this.#globals.load()
     }
-    const alive = (): void => this.#seat?.alive()
-    this.#context = { plan, settings, counters, counts, connectors, globals: this.#globals, lookUp, wake: () => this.wake(), alive }
+    this.#context = { plan, settings, counters, counts, connectors, globals: this.#globals, lookUp, wake: () => this.wake() }
     const topics = [...new Set(plan.subTopologies.flatMap(part => part.topics))]
     this.#seat = new Seat({ broker: settings.broker, group: { group: plan.id, topics }, work: this, between, lost })
     await this.#seat.join()
   }
 
-  /** Opens the tasks of these partitions. */
-  async assign(partitions: readonly TopicPartition[]): Promise<void> {
-    for (const [part, partition] of this.#partsOf(partitions)) {
-      const id = `${part.index}_${partition}`
-      if (!this.#open.has(id)) await this.#start(part, partition)
+  /** These partitions are the member's: {@link Engine.open} opens their tasks. */
+  expect(partitions: readonly TopicPartition[]): void {
+    for (const place of this.#placesOf(partitions))
+      if (!this.#open.has(place.id) && !this.#coming.has(place.id)) this.#coming.set(place.id, place)
+  }
+
+  /** Opens the tasks that are expected. What the group says meanwhile comes first, also while a task is restored, which may be one of those to give up. */
+  async open(): Promise<void> {
+    // A restore may take longer than a transaction may be open.
+    if (this.#coming.size > 0) await this.commitDue(true)
+    for (;;) {
+      await this.#goOn()
+      const [next] = this.#coming.values()
+      if (next === undefined) return
+      await this.#start(next)
     }
   }
 
-  async #start(part: SubTopology, partition: number, before?: Before): Promise<void> {
-    const open = await openTask(part, partition, this.#context!, before)
-    this.#open.set(open.task.id, open)
-    for (const input of topicsOf(open)) this.#fetcher.add(input.at, input.position)
-    open.task.heldMax = this.#heldLimits.of(open.task.id)
+  /** Stops to open tasks: the application is to end. */
+  halt(): void {
+    this.#halted = true
+    this.wake()
+  }
+
+  /** Between two steps of what takes long outside the loop. */
+  async #goOn(): Promise<void> {
+    this.#seat?.alive()
+    await this.#seat?.heard()
+    if (this.#halted) this.#coming.clear()
+  }
+
+  /** Opens a task, if it is not given up meanwhile. */
+  async #start(place: Place, before?: Before): Promise<void> {
+    this.#coming.set(place.id, place)
+    const goOn = async (): Promise<void> => {
+      await this.#goOn()
+      // One that was given up and came back begins anew: somebody else may have had it.
+      if (this.#coming.get(place.id) !== place) throw new NotWanted()
+    }
+    try {
+      const open = await openTask(place.part, place.partition, { ...this.#context!, goOn }, before)
+      this.#coming.delete(place.id)
+      this.#open.set(place.id, open)
+      for (const input of topicsOf(open)) this.#fetcher.add(input.at, input.position)
+      open.task.heldMax = this.#commits.heldMax(place.id)
+    } catch (error) {
+      if (!(error instanceof NotWanted)) throw error
+    }
   }
 
   /** Commits and closes the tasks of these partitions; asynchronous work has until the hand-over's deadline. */
   async revoke(partitions: readonly TopicPartition[]): Promise<void> {
-    const going = this.#tasksOf(partitions)
+    const going = this.#given(partitions)
     this.forgetStarts()
-    for (const open of going) if ((await this.#commit(open, this.settings.limits.revokeDrainMs)) !== 'committed') this.counters.recoveries++
+    const outcomes = await this.#commits.all(going, this.settings.limits.revokeDrainMs)
+    this.counters.recoveries += outcomes.filter(outcome => outcome !== 'committed').length
     await this.#closeAll(going)
   }
 
   /** Closes the tasks of partitions that are somebody else's already: nothing of theirs counts. */
   lose(partitions: readonly TopicPartition[]): Promise<void> {
-    return this.#abandon(this.#tasksOf(partitions))
+    return this.#abandon(this.#given(partitions))
   }
 
   /** Fetches for at most `maxWait` milliseconds and queues what came. */
@@ -184,10 +216,9 @@ export class Engine {
 
   async #countStarts(): Promise<void> {
     for (const open of [...this.#open.values()]) {
-      const { task, readers } = open
-      if (task.guard === undefined || task.guard.counted) continue
-      const context = { plan: this.plan, settings: this.settings, member: this.#seat!.member, connectors: readers, drainMs: 0 }
-      const outcome = await this.#tried(task, () => commitStart(task, context))
+      const { task } = open
+      if (task.guard === undefined || task.guard.counted || this.#open.get(task.id) !== open) continue
+      const outcome = await this.#commits.start(open)
       if (outcome === 'committed') task.guard.counted = true
       if (await this.#movedOn(open, outcome)) return
     }
@@ -218,9 +249,10 @@ export class Engine {
     for (const { task } of this.#open.values()) task.punctuate('wall')
   }
 
-  /** Commits the tasks whose time has come, or whose buffers are full; all that have something to commit when `all`. */
+  /** Commits the tasks whose time has come, or whose buffers are full, at the same time; all that have something to commit when `all`. */
   async commitDue(all: boolean): Promise<void> {
     const { clock, commitIntervalMs, limits } = this.settings
+    const due: OpenTask[] = []
     for (const open of [...this.#open.values()]) {
       const { task } = open
       if (!task.dirty && task.held === 0 && task.failure === undefined) continue
@@ -228,14 +260,15 @@ export class Engine {
         task.guard?.careful === true ||
         task.uncommitted > limits.uncommittedWritesMax ||
         task.changelog.bufferedBytes > limits.producerBytesMax
-      if (all || pressed || clock.now() - task.lastCommit >= commitIntervalMs) {
-        const outcome = await this.#commit(open, limits.commitDrainMs)
-        if (await this.#movedOn(open, outcome)) return
-      } else if (task.producer.bufferedBytes > limits.producerBytesMax) {
-        const outcome = await this.#tried(task, () => task.producer.flush())
-        if (await this.#movedOn(open, outcome === 'aborted' ? 'unknown' : outcome)) return
+      if (all || pressed || clock.now() - task.lastCommit >= commitIntervalMs) due.push(open)
+      else if (task.producer.bufferedBytes > limits.producerBytesMax) {
+        if (await this.#movedOn(open, await this.#commits.flush(open))) return
       }
     }
+    const outcomes = await this.#commits.all(due, limits.commitDrainMs)
+    // A new membership has none of these tasks.
+    if (outcomes.includes('fenced')) return this.#joinAgain()
+    for (const [i, open] of due.entries()) await this.#movedOn(open, outcomes[i]!)
   }
 
   /** Deletes what commits cover from the repartition topics, when it is time. */
@@ -293,49 +326,10 @@ export class Engine {
     }
   }
 
-  /** Commits. Unless it says 'committed', the task must be closed, or go back to its last commit. */
-  async #commit(open: OpenTask, drainMs: number): Promise<Outcome> {
-    const { task } = open
-    const { clock } = this.settings
-    const began = performance.now()
-    const asked = clock.now()
-    const limit = this.settings.exactlyOnce ? Math.min(drainMs, this.settings.limits.transactionTimeoutMs / 3) : drainMs
-    const context = { plan: this.plan, settings: this.settings, member: this.#seat!.member, connectors: open.readers, drainMs: limit }
-    const outcome = await this.#tried(task, () => commit(task, context))
-    if (outcome !== 'committed') return outcome
-    this.#failures.delete(task.id)
-    const seconds = (performance.now() - began) / 1000
-    task.lastCommit = clock.now()
-    this.#heldLimits.done(task.id, task.lastCommit - asked, limit)
-    task.heldMax = this.#heldLimits.of(task.id)
-    this.counters.commits++
-    this.counters.commitSeconds += seconds
-    this.settings.log({ level: 'debug', message: 'committed', task: task.id, seconds })
-    return 'committed'
-  }
-
-  /** Runs a step of a task towards its commit. A failure that going back can mend is an answer, up to `failedCommitsMax` in a row; others are thrown. */
-  async #tried(task: EngineTask, step: () => Promise<void>): Promise<Outcome> {
-    try {
-      await step()
-      return 'committed'
-    } catch (error) {
-      if (error instanceof BrokerError && error.fatal) throw error
-      const known = error instanceof DrainTimeout || (this.settings.exactlyOnce && error instanceof BrokerError && error.abortable)
-      if (!known && !(error instanceof BrokerError && (error.retriable || error.abortable || error.fenced))) throw error
-      if (error instanceof DrainTimeout) this.#heldLimits.late(task.id, error.finished)
-      const failures = (this.#failures.get(task.id) ?? 0) + (error instanceof DrainTimeout ? 0 : 1)
-      if (failures > failedCommitsMax) throw error
-      this.#failures.set(task.id, failures)
-      const fenced = error instanceof BrokerError && error.fenced
-      const message = `commit failed, ${fenced ? 'the member joins its group again' : 'the task goes back to its last one'}: ${reasonOf(error)}`
-      this.settings.log({ level: 'warn', message, task: task.id, failures })
-      return fenced ? 'fenced' : known ? 'aborted' : 'unknown'
-    }
-  }
-
   /** Goes on after a step that failed, if it did. Returns whether all tasks are given up. */
   async #movedOn(open: OpenTask, outcome: Outcome): Promise<boolean> {
+    // It may have been given up while another one went back to its last commit.
+    if (this.#open.get(open.task.id) !== open) return false
     if (outcome === 'aborted' || outcome === 'unknown') await this.#recover(open, outcome === 'aborted')
     if (outcome === 'fenced') await this.#joinAgain()
     return outcome === 'fenced'
@@ -347,6 +341,7 @@ export class Engine {
    */
   async #joinAgain(): Promise<void> {
     this.counters.recoveries++
+    this.#coming.clear()
     await this.#abandon([...this.#open.values()])
     await this.#away.until(() => this.#seat!.again(), 'the group cannot be joined')
   }
@@ -360,7 +355,7 @@ export class Engine {
     await this.#abandon([open], known)
     const kept = known ? open.task.kept : undefined
     for (const { store } of kept?.values() ?? []) store.rollback()
-    await this.#start(open.task.part, open.task.partition, { kept, counted: open.task.guard?.counted === true })
+    await this.#start(open.task, { kept, counted: open.task.guard?.counted === true })
   }
 
   /** Closes tasks whose work does not count. What cannot be closed, such as a producer that cannot abort, is fenced by whoever opens the task next. */
@@ -381,19 +376,14 @@ export class Engine {
     if (failures.length > 0) throw failures[0]
   }
 
-  #tasksOf(partitions: readonly TopicPartition[]): readonly OpenTask[] {
-    const ids = new Set(this.#partsOf(partitions).map(([part, partition]) => `${part.index}_${partition}`))
-    return [...this.#open.values()].filter(({ task }) => ids.has(task.id))
+  /** The open tasks of partitions that go; of the others none is opened. */
+  #given(partitions: readonly TopicPartition[]): readonly OpenTask[] {
+    const ids = this.#placesOf(partitions).map(({ id }) => id)
+    for (const id of ids) this.#coming.delete(id)
+    return ids.flatMap(id => this.#open.get(id) ?? [])
   }
 
-  #partsOf(partitions: readonly TopicPartition[]): readonly (readonly [SubTopology, number])[] {
-    const found = new Map<string, readonly [SubTopology, number]>()
-    for (const { topic, partition } of partitions) {
-      for (const part of this.plan.subTopologies) {
-        if (part.topics.includes(topic) && partition < taskCount(part, this.#context!.counts))
-          found.set(`${part.index}_${partition}`, [part, partition])
-      }
-    }
-    return [...found.values()].sort((a, b) => a[0].index - b[0].index || a[1] - b[1])
+  #placesOf(partitions: readonly TopicPartition[]): readonly Place[] {
+    return placesOf(partitions, this.plan, this.#context!.counts)
   }
 }

@@ -181,7 +181,8 @@ it('a hand-over between reading and processing loses nothing, whenever it comes'
     const gone = all.slice(round % partitions, (round % partitions) + 2)
     await engine.revoke(gone)
     for (const task of engine.tasks) expect(gone.some(at => at.partition === task.partition)).toBe(false)
-    await engine.assign(gone)
+    engine.expect(gone)
+    await engine.open()
   }
   await take(engine)
   await engine.commitDue(true)

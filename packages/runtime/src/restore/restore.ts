@@ -19,8 +19,8 @@ import type { EngineTask } from '../task/task.ts'
 export interface RestoreHome {
   readonly plan: Topology
   readonly settings: Settings
-  /** Called while it goes on: a restore may take longer than a group waits for a member of whom nothing is heard. */
-  alive(): void
+  /** Awaited now and then: a restore may take longer than a group waits for a member of whom nothing is heard. It rejects when nobody wants the task any more. */
+  goOn(): Promise<void>
 }
 
 /** Rebuilds the stores of a task from their changelogs. `committed`: how far the task has read its topics. Returns how many records that took. */
@@ -109,7 +109,7 @@ const valueIn = ({ valueFrame, valueStart, valueEnd }: RecordCursor): Uint8Array
  * a tail without data ends it too; the caller's producer has been opened before, so no transaction of a predecessor is open.
  */
 async function walk(at: TopicPartition, home: RestoreHome, each: Each, before = Number.POSITIVE_INFINITY): Promise<number> {
-  const { settings, alive } = home
+  const { settings } = home
   const { broker } = settings
   const [offsets] = await broker.admin.offsets([at])
   const end = Math.min(before, offsets?.highWatermark ?? 0)
@@ -121,7 +121,7 @@ async function walk(at: TopicPartition, home: RestoreHome, each: Each, before = 
   let progress = settings.clock.now()
   try {
     while (position < end) {
-      alive()
+      await home.goOn()
       for (const batches of await fetcher.poll(100)) {
         try {
           const cursor = batches.cursor()
@@ -156,14 +156,14 @@ async function walk(at: TopicPartition, home: RestoreHome, each: Each, before = 
 async function showAgain(
   first: Promise<void>,
   show: () => Promise<void> | undefined,
-  { settings: { clock, limits }, alive }: RestoreHome,
+  { settings: { clock, limits }, goOn }: RestoreHome,
   stalled: () => RiachoError,
 ): Promise<void> {
   const began = clock.now()
   for (let until: Promise<void> | undefined = first; until !== undefined; until = show()) {
     if (clock.now() - began > limits.restoreStallMs) throw stalled()
     await until
-    alive()
+    await goOn()
   }
 }
 

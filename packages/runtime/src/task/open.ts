@@ -60,6 +60,7 @@ export async function openTask(part: SubTopology, partition: number, context: Op
   const { settings } = context
   for (let failures = 1; ; failures++) {
     try {
+      await context.goOn()
       return await openOnce(part, partition, context, before)
     } catch (error) {
       // What a restore would read may be deleted meanwhile: then it begins anew.
