@@ -43,6 +43,8 @@ export interface Surroundings {
   readonly events: readonly Sink<Client, Event>[]
   readonly counts: Sink<Windowed<ClientAndType>, number>
   readonly queue: (client: Client) => OperatorFunction<StreamRecord<Client, Event>, unknown>
+  /** Where other services hear of each event that is stored. Absent: nowhere. */
+  readonly told?: OperatorFunction<StreamRecord<Client, Event>, unknown> | undefined
 }
 
 const eventSchema = jsonSchema<Event>(new URL('resource/schema.json', import.meta.url))
@@ -86,5 +88,5 @@ export function eventProcessor(at: Surroundings): readonly Stream<unknown>[] {
     persist(at.counts, { retry }),
   )
 
-  return [delivered, perMinute]
+  return [delivered, perMinute, ...(at.told === undefined ? [] : [stored.pipe(at.told)])]
 }

@@ -14,6 +14,7 @@ const kept = { 'retention.ms': '-1' }
 const topics = [
   // One partition: the order of the file is the order of the queues.
   { name: 'stream_producer', partitions: 1 },
+  { name: 'events-stored', partitions: 4 },
   { name: 'events-invalid', partitions: 1, config: kept },
   { name: 'events-dead', partitions: 1, config: kept },
 ]

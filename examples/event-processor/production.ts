@@ -1,7 +1,8 @@
 import { dynamodb } from '@riacho/dynamodb'
 import { scylla } from '@riacho/scylla'
+import { type AvroSchema, avro, schemaRegistry } from '@riacho/serdes'
 import { sqs } from '@riacho/sqs'
-import { json, persist, type StreamRecord, text, topic, topology } from '@riacho/streams'
+import { json, persist, type StreamRecord, text, to, topic, topology } from '@riacho/streams'
 import { type Client, type ClientAndType, type Event, eventProcessor, persistently } from './event-processor.ts'
 
 // Kafka is the runner's (RIACHO_BOOTSTRAP_SERVERS), region and credentials of AWS are its SDK's (AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY).
@@ -13,6 +14,8 @@ const {
   DYNAMODB_TABLE,
   DYNAMODB_ENDPOINT,
   SQS_ENDPOINT,
+  // Absent: other services are told nothing.
+  SCHEMA_REGISTRY_URL,
 } = process.env
 
 const cassandra = {
@@ -64,7 +67,22 @@ const queue = (client: Client) =>
     ...(SQS_ENDPOINT && { endpoint: SQS_ENDPOINT }),
   })
 
-/** The event processor on real servers: lines that Kafka Connect reads in, rows of Cassandra and one FIFO queue of SQS per client out. */
+const eventSchema: AvroSchema = {
+  type: 'record',
+  name: 'Event',
+  fields: [
+    ...['uid', 'context', 'client', 'created_at'].map(name => ({ name, type: 'string' })),
+    { name: 'event_type', type: { type: 'enum', name: 'EventType', symbols: ['INSERT', 'UPDATE', 'DELETE'] } },
+  ],
+}
+
+/** Avro, as the registry has its schema. */
+const told = (url: string) =>
+  to<Client, Event>('events-stored', {
+    value: avro<Event>('events-stored-value', { registry: schemaRegistry({ url }), schema: eventSchema, register: true }),
+  })
+
+/** The event processor on real servers: lines that Kafka Connect reads in; rows of Cassandra, one FIFO queue of SQS per client, and Avro for other services out. */
 export default topology(
   'event-processor',
   ...eventProcessor({
@@ -72,5 +90,6 @@ export default topology(
     events: [events, ...(DYNAMODB_TABLE ? [items(DYNAMODB_TABLE)] : [])],
     counts,
     queue: client => persist(queue(client), persistently),
+    told: SCHEMA_REGISTRY_URL ? told(SCHEMA_REGISTRY_URL) : undefined,
   }),
 )

@@ -130,13 +130,13 @@ export interface Letter {
 }
 
 /** The committed records of partition 0, in order; none when there is no such topic. */
-export async function readTopic(broker: Broker, topic: string): Promise<readonly Letter[]> {
+export async function readTopic(broker: Broker, topic: string, partition = 0): Promise<readonly Letter[]> {
   const letters: Letter[] = []
   if (!(await broker.admin.partitions([topic])).has(topic)) return letters
-  const [offsets] = await broker.admin.offsets([{ topic, partition: 0 }])
+  const [offsets] = await broker.admin.offsets([{ topic, partition }])
   const fetcher = broker.fetcher({ isolation: 'read_committed' })
   try {
-    fetcher.add({ topic, partition: 0 }, offsets!.start)
+    fetcher.add({ topic, partition }, offsets!.start)
     for (let position = offsets!.start; position < offsets!.lastStable; ) {
       for (const slice of await fetcher.poll(1000)) {
         const cursor = slice.cursor()

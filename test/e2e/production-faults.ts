@@ -70,6 +70,13 @@ const faults: readonly Fault[] = [
     },
   },
   {
+    name: 'the schema registry cannot be reached',
+    async begin({ ways }) {
+      await ways.registry.down()
+      return () => ways.registry.up()
+    },
+  },
+  {
     name: 'an event is larger than a queue takes',
     async begin({ eventsFile }) {
       const event = JSON.parse(String([...generate({ events: 1, seed: 99 })][0])) as object

@@ -20,6 +20,8 @@ export interface Production {
   readonly rows: ReadonlyMap<string, Event>
   /** By client, in the order of the file. */
   readonly queues: ReadonlyMap<string, readonly Event[]>
+  /** Those of each client that other services are told of, in the order of the file. */
+  readonly told: ReadonlyMap<string, readonly Event[]>
   /** By `client/event type/start of the minute`. */
   readonly counts: ReadonlyMap<string, number>
   /** Offsets and bytes of the lines that are no events, as Connect hands them on. */
@@ -53,6 +55,7 @@ export function recomputeProduction({ rows, queues, counts, invalid }: Recompute
   const triesOf = (of: Refusals): Map<string, number> => new Map([...of].map(([uid, times]) => [uid, Math.min(times + 1, triesMax)]))
   return {
     rows: new Map([...rows].filter(([, event]) => isStored(event))),
+    told: new Map([...queues].map(([client, events]) => [client, events.filter(isStored)])),
     queues: new Map([...queues].map(([client, events]) => [client, once(events).filter(({ uid }) => !dead.has(uid))])),
     counts,
     invalid: invalid.map(({ line, bytes }) => ({ offset: line - 1, bytes: asText(bytes) })),

@@ -48,7 +48,7 @@ export async function startServers(): Promise<Servers> {
 }
 
 /** What tells `examples/event-processor/production.ts`, the runner and its commands where the servers are. */
-export const environmentOf = ({ kafka, connect, cassandra, dynamodb, elasticMq }: Servers): Readonly<Record<string, string>> => ({
+export const environmentOf = ({ kafka, connect, registry, cassandra, dynamodb, elasticMq }: Servers): Readonly<Record<string, string>> => ({
   RIACHO_BOOTSTRAP_SERVERS: kafka.address,
   RIACHO_CONNECT_URL: connect.url,
   CASSANDRA_CONTACT_POINTS: `${cassandra.host}:${cassandra.port}`,
@@ -56,6 +56,7 @@ export const environmentOf = ({ kafka, connect, cassandra, dynamodb, elasticMq }
   DYNAMODB_TABLE: 'pismo',
   DYNAMODB_ENDPOINT: dynamodb.endpoint,
   SQS_ENDPOINT: elasticMq.endpoint,
+  SCHEMA_REGISTRY_URL: registry.url,
   AWS_REGION: 'elasticmq',
   AWS_ACCESS_KEY_ID: 'local',
   AWS_SECRET_ACCESS_KEY: 'local',

@@ -46,6 +46,12 @@ export async function compareServers(
     const found = messages.get(client) ?? []
     check(`${events.length} messages of ${client}.fifo in order`, listsDiffer(found.map(columns), events.map(columns)))
   }
+  const told = await outside.told()
+  for (const [client, events] of expected.told)
+    check(
+      `${events.length} events of ${client} that others are told of in Avro, each once and in order`,
+      listsDiffer((told.get(client) ?? []).map(columns), events.map(columns)),
+    )
   checks.push(...(await compareLetters(outside, expected)))
   return checks
 }

@@ -1,4 +1,5 @@
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb'
+import { SchemaRegistry } from '@kafkajs/confluent-schema-registry'
 import { type KafkaCluster, kafka } from '@riacho/kafka'
 import { Client, policies } from 'cassandra-driver'
 import { countKey, type Event } from '../../oracle/event-processor.ts'
@@ -16,6 +17,7 @@ export class Outside {
   readonly broker: KafkaCluster
   readonly #cassandra: Client
   readonly #dynamodb: DynamoDBClient
+  readonly #registry: SchemaRegistry
 
   private constructor(broker: KafkaCluster, servers: Servers) {
     this.broker = broker
@@ -27,6 +29,7 @@ export class Outside {
       policies: { reconnection: new policies.reconnection.ConstantReconnectionPolicy(reconnectMs) },
     })
     this.#dynamodb = new DynamoDBClient({ endpoint: servers.dynamodb.endpoint, region: 'local', credentials: anybody })
+    this.#registry = new SchemaRegistry({ host: servers.registry.url })
   }
 
   static async of(servers: Servers): Promise<Outside> {
@@ -122,6 +125,16 @@ export class Outside {
       from = page.LastEvaluatedKey as Record<string, { S: string }> | undefined
     } while (from !== undefined)
     return items
+  }
+
+  /** What other services are told, by client. */
+  async told(): Promise<Map<string, Event[]>> {
+    const told: Event[] = []
+    const count = (await this.broker.admin.partitions(['events-stored'])).get('events-stored')!
+    for (let partition = 0; partition < count; partition++)
+      for (const { value } of await readTopic(this.broker, 'events-stored', partition))
+        told.push((await this.#registry.decode(Buffer.from(value!))) as Event)
+    return Map.groupBy(told, ({ client }) => client)
   }
 
   /** The records of a dead letter topic, in order. */

@@ -24,8 +24,8 @@ export interface System {
   /** What Kafka Connect reads. */
   readonly eventsFile: string
   readonly refusers: { readonly stored: Refuser; readonly queued: Refuser }
-  /** What is between the application and Cassandra, and between it and ElasticMQ. */
-  readonly ways: { readonly cassandra: LossyProxy; readonly sqs: HttpProxy }
+  /** What is between the application and Cassandra, ElasticMQ, and the schema registry. */
+  readonly ways: { readonly cassandra: LossyProxy; readonly sqs: HttpProxy; readonly registry: HttpProxy }
   /** Registers the file source, as the example's `file-source.json` says, but of `eventsFile`. */
   applySource(): Promise<void>
   /** Starts the application in a process of its own, and waits until it runs. */
@@ -51,12 +51,21 @@ export async function startSystem(folder: string, refused: Refused): Promise<Sys
   const servers = await startServers()
   const apps: Started[] = []
   const refusers = { stored: new Refuser(refused.stored), queued: new Refuser(refused.queued) }
-  const ways = { cassandra: await startLossyProxy(servers.cassandra.port), sqs: await sqsProxy(servers, refusers.queued) }
+  const ways = {
+    cassandra: await startLossyProxy(servers.cassandra.port),
+    sqs: await sqsProxy(servers, refusers.queued),
+    registry: await startHttpProxy(servers.registry.url),
+  }
   const cql = await startCqlProxy(ways.cassandra.port, statement => {
     const uid = uidOfStatement(statement)
     return uid !== undefined && refusers.stored.refuses(uid)
   })
-  const environment = { ...environmentOf(servers), CASSANDRA_CONTACT_POINTS: `127.0.0.1:${cql.port}`, SQS_ENDPOINT: ways.sqs.url }
+  const environment = {
+    ...environmentOf(servers),
+    CASSANDRA_CONTACT_POINTS: `127.0.0.1:${cql.port}`,
+    SQS_ENDPOINT: ways.sqs.url,
+    SCHEMA_REGISTRY_URL: ways.registry.url,
+  }
   const step = async (file: string, ...args: readonly string[]): Promise<void> => {
     const { code, error } = await node(file, args, folder, environment).ended
     if (code !== 0) throw new Error(`${file} ${args.join(' ')} ended with ${code}: ${error}`)
@@ -86,7 +95,7 @@ export async function startSystem(folder: string, refused: Refused): Promise<Sys
       for (const { child } of apps) child.kill('SIGKILL')
       await receiver.close()
       await outside.close()
-      await Promise.all([cql.stop(), ways.cassandra.stop(), ways.sqs.stop()])
+      await Promise.all([cql.stop(), ways.cassandra.stop(), ways.sqs.stop(), ways.registry.stop()])
       await servers.stop()
       rmSync(folder, { recursive: true })
     },
