@@ -169,6 +169,8 @@ it('a failed task is told by the commands, by a metric and by the health', async
     const mended = { ...config, file: join(folder, 'writable.txt') }
     expect(await riacho('apply', define('mended.json', 'unwritable', mended))).toMatchObject({ code: 0, error: '' })
     await expect.poll(health, { timeout: 30_000 }).toMatchObject({ ready: true, reasons: [] })
+    // Nor is what ran before taken for what was applied.
+    expect(await riacho('apply', define('broken.json', 'unwritable', config))).toMatchObject({ code: 1 })
     await cluster.delete('unwritable')
   } finally {
     await app.stop()

@@ -14,7 +14,7 @@ export const commits: readonly Mutant[] = [
   {
     name: 'a restore says nothing while it goes on',
     file: 'packages/runtime/src/restore/restore.ts',
-    find: '      await home.goOn()\n      for',
+    find: '      progress += await went(home)\n      for',
     replace: '      for',
     test: 'packages/runtime/src/commit/recovery.test.ts',
   },
@@ -49,14 +49,14 @@ export const commits: readonly Mutant[] = [
   {
     name: 'a fenced commit is taken back, without joining again',
     file: 'packages/runtime/src/loop/engine.ts',
-    find: "if (outcomes.includes('fenced')) return this.#joinAgain()",
-    replace: "for (const [i, outcome] of outcomes.entries()) if (outcome === 'fenced') await this.#recover(due[i]!, false)",
+    find: 'await (fenced ? this.#joinAgain() : this.#recover(tasks, outcomes))',
+    replace: 'await this.#recover(tasks, outcomes)',
     test: 'packages/runtime/src/loop/seat.test.ts',
   },
   {
     name: 'a task that is given up is restored to its end',
     file: 'packages/runtime/src/loop/engine.ts',
-    find: 'if (this.#coming.get(place.id) !== place) throw new NotWanted()',
+    find: "if (this.#coming.get(place.id) !== place) throw new Interrupted('the task is given up')",
     replace: '',
     test: longRestoreTest,
   },
@@ -73,6 +73,20 @@ export const commits: readonly Mutant[] = [
     find: 'if (this.#coming.size > 0) await this.commitDue(true)',
     replace: '',
     test: longRestoreTest,
+  },
+  {
+    name: 'what the group says is done without a look when somebody listens anew',
+    file: 'packages/runtime/src/loop/seat.ts',
+    find: 'if (taken) return',
+    replace: 'if (!this.#listening) return',
+    test: 'packages/runtime/src/loop/seat.test.ts',
+  },
+  {
+    name: 'tasks go back to their last commit one after another',
+    file: 'packages/runtime/src/loop/engine.ts',
+    find: 'again.push([place, { kept: known ? kept : undefined, counted: guard?.counted === true }])',
+    replace: 'await this.#start(place, { kept: known ? kept : undefined, counted: guard?.counted === true })',
+    test: 'packages/runtime/src/loop/seat.test.ts',
   },
   {
     name: 'a member that is lost once before it runs does not start',

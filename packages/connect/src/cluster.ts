@@ -65,6 +65,8 @@ class Cluster implements ConnectCluster {
   readonly #timeoutMs: number
   readonly #retriesMax: number
   readonly #clock: Clock
+  /** When connectors were changed, by name. */
+  readonly #changed = new Map<string, number>()
 
   constructor({ url, auth, timeoutMs = 10_000, retriesMax = 5, clock = systemClock }: ConnectOptions) {
     this.url = url.replace(/\/+$/, '')
@@ -80,16 +82,18 @@ class Cluster implements ConnectCluster {
     const now = await this.#ask('GET', path)
     if (now.found && isSame(now.body as Readonly<Record<string, unknown>>, config)) return 'unchanged'
     if (!(await this.#ask('PUT', path, config)).found) throw this.#strange()
-    return now.found ? 'updated' : 'created'
+    if (!now.found) return 'created'
+    this.#changed.set(name, this.#clock.now())
+    return 'updated'
   }
 
   async running(name: string, withinMs: number): Promise<ConnectorStatus> {
-    const began = this.#clock.now()
-    for (const deadline = began + withinMs; ; await this.#clock.sleep(pollMs)) {
+    const settledAt = (this.#changed.get(name) ?? Number.NEGATIVE_INFINITY) + settleMs
+    for (const deadline = this.#clock.now() + withinMs; ; await this.#clock.sleep(pollMs)) {
+      // Shortly after a change it may be what was there before that runs, or has failed.
+      if (this.#clock.now() < settledAt) continue
       const status = await this.status(name)
       const failed = status === undefined ? [] : failuresOf(status)
-      // At first it may be the failure of what was there before.
-      if (failed.length > 0 && this.#clock.now() - began < settleMs) continue
       if (failed.length > 0) throw failure('RIACHO_CONNECTOR_FAILED', `${failed.join('; ')}: mend it and apply it again`)
       if (status?.state === 'RUNNING' && status.tasks.length > 0 && status.tasks.every(({ state }) => state === 'RUNNING')) return status
       if (this.#clock.now() < deadline) continue

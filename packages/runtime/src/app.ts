@@ -80,7 +80,6 @@ class Application implements App {
       throw new RiachoError('RIACHO_STATE', 'the application was stopped while it started')
     }
     this.#enter('RUNNING')
-    this.#looping = true
     void this.#loop()
     void this.#askForLag()
   }
@@ -155,12 +154,13 @@ class Application implements App {
     })
   }
 
-  /** Waits until nothing runs that came before the loop: nothing may be fed while a task is committed or opened. What fails there fails the application. */
+  /** Waits until nothing runs that came before the loop; from then on what comes waits for its steps: nothing may be fed while a task is committed or opened. What fails there fails the application. */
   async #quiet(): Promise<void> {
     for (let last: Promise<unknown> | undefined; last !== this.#before; ) {
       last = this.#before
       await last
     }
+    this.#looping = true
   }
 
   async #loop(): Promise<void> {

@@ -288,8 +288,9 @@ export class KafkaFetcher implements Fetcher {
       if (fetched.errorCode !== 0) failed.push(this.#fail(reading, failureAt(fetched.errorCode, reading)))
       else if (!this.#keep(reading, fetched, frame, body)) failed.push(reading)
     }
-    // What nobody wants at the moment does not hold up its frame.
-    for (const { paused, waiting } of this.#readings.values()) if (paused && waiting !== undefined && waiting.share < 1) waiting.moveOut()
+    // What nobody wants at the moment does not hold up a frame when few are left.
+    if (this.#frames.lent > framesMax)
+      for (const { paused, waiting } of this.#readings.values()) if (paused && waiting !== undefined && waiting.share < 1) waiting.moveOut()
     return failed
   }
 

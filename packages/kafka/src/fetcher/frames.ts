@@ -2,6 +2,13 @@ const smallestFrameBytes = 64 << 10
 /** A frame that is more than so many times too large is not used: a small answer would hold up a large one. */
 const looseness = 4
 
+/** To one of eight sizes between two powers of two, so that what is a little longer than the last one still fits: answers are often just above a power of two. */
+function roundedUp(bytes: number): number {
+  if (bytes < smallestFrameBytes) return smallestFrameBytes
+  const step = 2 ** (Math.floor(Math.log2(bytes)) - 3)
+  return (Math.floor(bytes / step) + 1) * step
+}
+
 /** Memory into which one answer of a broker is read, shared by the slices in it. */
 export class Frame {
   /** As many bytes as were asked for. */
@@ -43,7 +50,7 @@ export class Frames {
   take(bytes: number): Frame {
     this.lent++
     const at = this.#free.findIndex(({ length }) => length >= bytes && (length <= smallestFrameBytes || length <= bytes * looseness))
-    if (at < 0) return new Frame(this, Buffer.allocUnsafeSlow(Math.max(smallestFrameBytes, 2 ** Math.ceil(Math.log2(bytes + 1)))), bytes)
+    if (at < 0) return new Frame(this, Buffer.allocUnsafeSlow(roundedUp(bytes)), bytes)
     const whole = this.#free.splice(at, 1)[0]!
     this.#freeBytes -= whole.length
     return new Frame(this, whole, bytes)

@@ -33,7 +33,14 @@ const longestRetryPauseMs = 500
 /** The broker does not count this producer as the producer does. */
 const miscounted = new Set(['OUT_OF_ORDER_SEQUENCE_NUMBER', 'UNKNOWN_PRODUCER_ID'])
 /** After these a batch is known not to be there. After any other one that is worth another try it may be: a leader may have appended it, and then lost its place. */
-const neverAppended = new Set([...miscounted, 'NOT_ENOUGH_REPLICAS', 'LEADER_NOT_AVAILABLE', 'UNKNOWN_TOPIC_OR_PARTITION'])
+const neverAppended = new Set([
+  ...miscounted,
+  'NOT_ENOUGH_REPLICAS',
+  'LEADER_NOT_AVAILABLE',
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'BROKER_NOT_AVAILABLE',
+  'CORRUPT_MESSAGE',
+])
 
 /** Sends batches: several requests at a time to each broker, at most one batch of each partition in each. */
 export class Sender {
@@ -273,10 +280,9 @@ export class Sender {
       if (firstToFail) this.#delay(queue, failure)
       return
     }
-    // With other numbers, or in two, what may be there already would be there twice. A transaction is aborted then.
-    const unsure = !this.#transactional && queue.unsure
-    if (failure.code === 'MESSAGE_TOO_LARGE' && !unsure && queue.split(sealed)) return
-    if (unsure) queue.discard()
+    if (failure.code === 'MESSAGE_TOO_LARGE' && queue.split(sealed)) return
+    // With other numbers what may be there already would be there twice. A transaction is aborted then.
+    if (!this.#transactional && queue.unsure) queue.discard()
     queue.refuse(sealed)
     this.#mend(queue)
     this.#failure ??= failure

@@ -46,7 +46,10 @@ export class Commits {
 
   /** Counts the start of a task ({@link commitStart}). */
   start(open: OpenTask): Promise<Outcome> {
-    return this.#tried(open, () => commitStart(open.task, this.#context(open, 0)))
+    return this.#tried(open, async () => {
+      await commitStart(open.task, this.#context(open, 0))
+      open.task.guard!.counted = true
+    })
   }
 
   /** Sends what a task has written so far, ahead of its commit. */

@@ -45,8 +45,8 @@ export class GlobalTables {
     }
   }
 
-  /** Reads all tables as far as they are committed just now; nothing may be processed before. Throws what stops the application. */
-  async load(): Promise<void> {
+  /** Reads all tables as far as they are committed just now, unless it is `over` before; nothing may be processed before. Throws what stops the application. */
+  async load(over: () => boolean): Promise<void> {
     const { broker, clock, limits, log } = this.#settings
     const ends = await broker.admin.offsets([...this.#readings.values()].map(({ input }) => input.at))
     const left = new Map<Input, number>()
@@ -59,6 +59,7 @@ export class GlobalTables {
     for (let progress = clock.now(); ; ) {
       for (const [input, end] of left) if (input.position >= end) left.delete(input)
       if (left.size === 0) break
+      if (over()) return
       if (await this.#read(100)) progress = clock.now()
       else if (clock.now() - progress > limits.restoreStallMs) throw stalled([...left][0]!)
     }

@@ -13,6 +13,7 @@ import { GlobalTables } from '../global/global-tables.ts'
 import { Counters } from '../observe/counters.ts'
 import type { Settings } from '../options.ts'
 import { closeTask } from '../task/close.ts'
+import { closeStores } from '../task/kept-store.ts'
 import { type Before, type OpenContext, type OpenTask, openTask } from '../task/open.ts'
 import { resetPosition } from '../task/reset.ts'
 import type { EngineTask } from '../task/task.ts'
@@ -25,8 +26,8 @@ import { Purge } from './purge.ts'
 import { Seat } from './seat.ts'
 import { connectorPartitions, partitionsOf, prepareTopics } from './topics.ts'
 
-/** The task that is being opened has been given up. */
-class NotWanted extends Error {}
+/** Ends the opening of a task that is given up, or of all when what the group says has failed: that is the `cause`. */
+class Interrupted extends Error {}
 
 /** Tasks and what feeds them, driven from outside one step at a time: by the loop of an application, or by a test driver. */
 export class Engine {
@@ -71,8 +72,9 @@ export class Engine {
     }
     if (plan.globals.length > 0) {
       this.#globals = new GlobalTables(plan, counts, settings, counters)
-      await this.#globals.load()
+      await this.#globals.load(() => this.#halted)
     }
+    if (this.#halted) return
     this.#context = { plan, settings, counters, counts, connectors, globals: this.#globals, lookUp, wake: () => this.wake() }
     const topics = [...new Set(plan.subTopologies.flatMap(part => part.topics))]
     this.#seat = new Seat({ broker: settings.broker, group: { group: plan.id, topics }, work: this, between, lost })
@@ -100,6 +102,7 @@ export class Engine {
   /** Stops to open tasks: the application is to end. */
   halt(): void {
     this.#halted = true
+    this.#seat?.release()
     this.wake()
   }
 
@@ -110,13 +113,14 @@ export class Engine {
     if (this.#halted) this.#coming.clear()
   }
 
-  /** Opens a task, if it is not given up meanwhile. */
+  /** Opens a task that is expected, if it is not given up meanwhile. */
   async #start(place: Place, before?: Before): Promise<void> {
-    this.#coming.set(place.id, place)
     const goOn = async (): Promise<void> => {
-      await this.#goOn()
+      await this.#goOn().catch((cause: unknown) => {
+        throw new Interrupted('what the group says cannot be done', { cause })
+      })
       // One that was given up and came back begins anew: somebody else may have had it.
-      if (this.#coming.get(place.id) !== place) throw new NotWanted()
+      if (this.#coming.get(place.id) !== place) throw new Interrupted('the task is given up')
     }
     try {
       const open = await openTask(place.part, place.partition, { ...this.#context!, goOn }, before)
@@ -125,7 +129,8 @@ export class Engine {
       for (const input of topicsOf(open)) this.#fetcher.add(input.at, input.position)
       open.task.heldMax = this.#commits.heldMax(place.id)
     } catch (error) {
-      if (!(error instanceof NotWanted)) throw error
+      if (!(error instanceof Interrupted)) throw error
+      if (error.cause !== undefined) throw error.cause
     }
   }
 
@@ -206,21 +211,14 @@ export class Engine {
   }
 
   #inputOf({ topic, partition }: TopicPartition): EngineTask['inputs'][number] | undefined {
-    for (const { task } of this.#open.values()) {
-      if (task.partition !== partition) continue
-      const found = task.inputs.find(input => input.at.topic === topic)
-      if (found !== undefined) return found
-    }
-    return undefined
+    const inputs = this.tasks.flatMap(task => (task.partition === partition ? task.inputs : []))
+    return inputs.find(input => input.at.topic === topic)
   }
 
   async #countStarts(): Promise<void> {
     for (const open of [...this.#open.values()]) {
-      const { task } = open
-      if (task.guard === undefined || task.guard.counted || this.#open.get(task.id) !== open) continue
-      const outcome = await this.#commits.start(open)
-      if (outcome === 'committed') task.guard.counted = true
-      if (await this.#movedOn(open, outcome)) return
+      const uncounted = open.task.guard?.counted === false && this.#isOpen(open)
+      if (uncounted && (await this.#movedOn([open], [await this.#commits.start(open)]))) return
     }
   }
 
@@ -253,6 +251,7 @@ export class Engine {
   async commitDue(all: boolean): Promise<void> {
     const { clock, commitIntervalMs, limits } = this.settings
     const due: OpenTask[] = []
+    const full: OpenTask[] = []
     for (const open of [...this.#open.values()]) {
       const { task } = open
       if (!task.dirty && task.held === 0 && task.failure === undefined) continue
@@ -261,14 +260,15 @@ export class Engine {
         task.uncommitted > limits.uncommittedWritesMax ||
         task.changelog.bufferedBytes > limits.producerBytesMax
       if (all || pressed || clock.now() - task.lastCommit >= commitIntervalMs) due.push(open)
-      else if (task.producer.bufferedBytes > limits.producerBytesMax) {
-        if (await this.#movedOn(open, await this.#commits.flush(open))) return
-      }
+      else if (task.producer.bufferedBytes > limits.producerBytesMax) full.push(open)
     }
-    const outcomes = await this.#commits.all(due, limits.commitDrainMs)
-    // A new membership has none of these tasks.
-    if (outcomes.includes('fenced')) return this.#joinAgain()
-    for (const [i, open] of due.entries()) await this.#movedOn(open, outcomes[i]!)
+    if (await this.#movedOn(due, await this.#commits.all(due, limits.commitDrainMs))) return
+    for (const open of full) if (this.#isOpen(open) && (await this.#movedOn([open], [await this.#commits.flush(open)]))) return
+  }
+
+  /** It may be given up while another one goes back to its last commit. */
+  #isOpen(open: OpenTask): boolean {
+    return this.#open.get(open.task.id) === open
   }
 
   /** Deletes what commits cover from the repartition topics, when it is time. */
@@ -278,8 +278,7 @@ export class Engine {
 
   /** The error of a task that stopped. */
   get failure(): unknown {
-    for (const { task } of this.#open.values()) if (task.failure !== undefined) return task.failure
-    return undefined
+    return this.tasks.find(task => task.failure !== undefined)?.failure
   }
 
   /** The store of this name, of a task or of a global table: of several tasks any one's. */
@@ -317,6 +316,7 @@ export class Engine {
 
   /** Closes all tasks, without a commit: aborts what is open, leaves the group. */
   async close(): Promise<void> {
+    this.#halted = true
     try {
       await this.#closeAll([...this.#open.values()])
     } finally {
@@ -326,13 +326,11 @@ export class Engine {
     }
   }
 
-  /** Goes on after a step that failed, if it did. Returns whether all tasks are given up. */
-  async #movedOn(open: OpenTask, outcome: Outcome): Promise<boolean> {
-    // It may have been given up while another one went back to its last commit.
-    if (this.#open.get(open.task.id) !== open) return false
-    if (outcome === 'aborted' || outcome === 'unknown') await this.#recover(open, outcome === 'aborted')
-    if (outcome === 'fenced') await this.#joinAgain()
-    return outcome === 'fenced'
+  /** Goes on after a step of these tasks that failed, if it did. Returns whether all tasks are given up. */
+  async #movedOn(tasks: readonly OpenTask[], outcomes: readonly Outcome[]): Promise<boolean> {
+    const fenced = outcomes.includes('fenced')
+    await (fenced ? this.#joinAgain() : this.#recover(tasks, outcomes))
+    return fenced
   }
 
   /**
@@ -347,15 +345,26 @@ export class Engine {
   }
 
   /**
-   * Takes the task back to its last commit: gives up its work, opens a new epoch of its producer, begins at the committed offsets. When the commit is known not to have
-   * happened, the stores put back what they remember; when its outcome is unknown, only the changelog says.
+   * Takes the tasks whose commit failed back to the last one: gives up their work, opens a new epoch of their producers, begins at the committed offsets. When the commit is known not to have
+   * happened, the stores put back what they remember; when its outcome is unknown, only the changelog says. All are given up before the first is opened, because the group is
+   * heard meanwhile, and would have what has failed committed.
    */
-  async #recover(open: OpenTask, known: boolean): Promise<void> {
-    this.counters.recoveries++
-    await this.#abandon([open], known)
-    const kept = known ? open.task.kept : undefined
-    for (const { store } of kept?.values() ?? []) store.rollback()
-    await this.#start(open.task, { kept, counted: open.task.guard?.counted === true })
+  async #recover(tasks: readonly OpenTask[], outcomes: readonly Outcome[]): Promise<void> {
+    const again: [Place, Before][] = []
+    for (const [i, open] of tasks.entries()) {
+      if (outcomes[i] === 'committed') continue
+      const known = outcomes[i] === 'aborted'
+      const { guard, id, kept, part, partition } = open.task
+      this.counters.recoveries++
+      await this.#abandon([open], known)
+      if (known) for (const { store } of kept.values()) store.rollback()
+      const place = { id, part, partition }
+      this.#coming.set(id, place)
+      again.push([place, { kept: known ? kept : undefined, counted: guard?.counted === true }])
+    }
+    for (const [place, before] of again)
+      if (this.#coming.get(place.id) === place) await this.#start(place, before)
+      else closeStores(before.kept)
   }
 
   /** Closes tasks whose work does not count. What cannot be closed, such as a producer that cannot abort, is fenced by whoever opens the task next. */

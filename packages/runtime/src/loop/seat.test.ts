@@ -1,12 +1,14 @@
 import { embedded } from '@riacho/embedded'
 import { text, to, topic, topology } from '@riacho/streams'
-import { BrokerError } from '@riacho/streams/engine'
+import { type Broker, BrokerError, type GroupCallbacks } from '@riacho/streams/engine'
 import { FakeClock } from '@riacho/testing'
 import { expect, it } from 'vitest'
 import { app } from '../app.ts'
 import { type Call, Line } from '../line.fixture.ts'
-import type { AppEvent, AppOptions } from '../options.ts'
+import { type AppEvent, type AppOptions, settings } from '../options.ts'
 import { committed, joined, numbered, read, take, until, write } from '../trial.fixture.ts'
+import { Engine } from './engine.ts'
+import { Seat, type SeatHome } from './seat.ts'
 
 const plan = topology('seat', topic('in', { key: text, value: text }).pipe(to('out')))
 const fenced = new BrokerError('PRODUCER_FENCED', 'a newer producer is there', { fenced: true })
@@ -101,4 +103,89 @@ it('tells for how long the broker has not answered', async () => {
   gate.resolve()
   await until('it answers again', () => running.unansweredMs === 0)
   await running.stop()
+})
+
+/** A broker whose group says what the test says, through what it gives back. */
+function told(broker: Broker) {
+  let group!: GroupCallbacks
+  const join: Broker['join'] = (options, on) => {
+    group = on
+    return broker.join(options, on)
+  }
+  return { broker: { ...broker, join }, group: () => group }
+}
+
+it.each<[string, SeatHome['between']]>([
+  ['at once', work => work()],
+  ['in the next step', work => new Promise<void>(resolve => setImmediate(resolve)).then(work)],
+])('takes everything that the group says, whenever it says it; %s', async (_, between) => {
+  const { broker, group } = told((await laid()).broker)
+  for (let turns = 0; turns < 30; turns++) {
+    const taken: string[] = []
+    const seat = new Seat({
+      broker,
+      group: { group: 'seat', topics: [] },
+      between,
+      lost: () => {},
+      work: {
+        expect: partitions => void taken.push(`expect ${partitions.length}`),
+        open: async () => {},
+        revoke: async () => void taken.push('revoke'),
+        lose: async () => {},
+      },
+    })
+    await seat.join()
+    taken.length = 0
+    const partitions = [{ topic: 'in', partition: 0 }]
+    const given = group().revoked(partitions)
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+    await group().assigned(partitions)
+    await given
+    await until('all is taken', () => taken.length === 2)
+    expect(taken).toEqual(['revoke', 'expect 1'])
+    await seat.leave()
+  }
+})
+
+it('at least once, what could not be sent is not committed by who gives it up while another task goes back', async () => {
+  const { broker, line } = await laid()
+  const { broker: way, group } = told(line.broker)
+  let failing = 0
+  // What could not be sent in time is thrown away, and told once.
+  const producer: Broker['producer'] = async options => {
+    const real = await way.producer(options)
+    const waiting: (() => void)[] = []
+    const flush = async (): Promise<void> => {
+      const sent = waiting.splice(0)
+      if (sent.length > 0 && failing-- > 0) throw new BrokerError('NOT_ENOUGH_REPLICAS', 'too few are there', { retriable: true })
+      for (const send of sent) send()
+      await real.flush()
+    }
+    return {
+      bufferedBytes: 0,
+      partition: at => ({ append: (...record) => void waiting.push(() => real.partition(at).append(...record)) }),
+      flush,
+      sendOffsets: (member, offsets) => real.sendOffsets(member, offsets),
+      commit: () => real.commit(),
+      abort: () => real.abort(),
+      close: () => real.close(),
+    }
+  }
+  const engine = new Engine(plan, settings({ broker: { ...way, producer }, guarantee: 'at-least-once' }))
+  const steps: (() => void)[] = []
+  let between: SeatHome['between'] = work => work()
+  await engine.join(
+    work => between(work),
+    () => {},
+  )
+  between = work => new Promise((resolve, reject) => void steps.push(() => void work().then(resolve, reject)))
+  await take(engine)
+  failing = 2
+  const given = group().revoked([{ topic: 'in', partition: 1 }])
+  await engine.commitDue(true)
+  await given
+  expect(await committed(broker, 'seat', 'in', 1)).toBeUndefined()
+  expect(engine.tasks.map(task => task.partition)).toEqual([0])
+  for (const step of steps) step()
+  await engine.close()
 })

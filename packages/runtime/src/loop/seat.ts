@@ -68,12 +68,18 @@ export class Seat {
   /** Joins as a new member, whose assignment comes between two steps as any other. Whoever calls has given up all tasks. */
   async again(): Promise<void> {
     this.#turn++
+    this.#assigned = false
     await this.leave().catch(() => {})
     await this.#enter()
   }
 
   async leave(): Promise<void> {
     await this.#member?.leave()
+  }
+
+  /** Has {@link Seat.join} resolve, whatever is open. */
+  release(): void {
+    this.#first.resolve()
   }
 
   /** Takes what the group has said since, in order. Nothing else may run at the same time. */
@@ -128,9 +134,14 @@ export class Seat {
   /** Has what is said taken between two steps of the loop. If there is no further one, it is done with that, or fails as the loop did. */
   async #listen(): Promise<void> {
     this.#listening = true
+    let taken = false
     try {
-      await this.#home.between(() => this.#takeAll())
-      if (!this.#listening) return
+      await this.#home.between(async () => {
+        await this.#takeAll()
+        taken = true
+      })
+      // Somebody else may listen by now.
+      if (taken) return
       for (const { resolve } of this.#said.splice(0)) resolve()
     } catch (error) {
       this.#first.reject(error)

@@ -121,7 +121,7 @@ async function walk(at: TopicPartition, home: RestoreHome, each: Each, before = 
   let progress = settings.clock.now()
   try {
     while (position < end) {
-      await home.goOn()
+      progress += await went(home)
       for (const batches of await fetcher.poll(100)) {
         try {
           const cursor = batches.cursor()
@@ -152,18 +152,26 @@ async function walk(at: TopicPartition, home: RestoreHome, each: Each, before = 
   return count
 }
 
+/** Lets the engine go on. How long that took is no time in which the restore stood still. */
+async function went({ settings: { clock }, goOn }: RestoreHome): Promise<number> {
+  const began = clock.now()
+  await goOn()
+  return clock.now() - began
+}
+
 /** Shows a record that waits until it is taken, for a limited time. */
 async function showAgain(
   first: Promise<void>,
   show: () => Promise<void> | undefined,
-  { settings: { clock, limits }, goOn }: RestoreHome,
+  home: RestoreHome,
   stalled: () => RiachoError,
 ): Promise<void> {
-  const began = clock.now()
+  const { clock, limits } = home.settings
+  let began = clock.now()
   for (let until: Promise<void> | undefined = first; until !== undefined; until = show()) {
     if (clock.now() - began > limits.restoreStallMs) throw stalled()
     await until
-    await goOn()
+    began += await went(home)
   }
 }
 

@@ -136,7 +136,7 @@ async function filled(task: EngineTask, context: OpenContext, known: Committed, 
   for (const spec of part.stores) task.store(spec)
   const restored = fresh ? await restore(task, context, known) : 0
   if (restored > 0) settings.log({ level: 'info', message: 'state restored', task: task.id, records: restored })
-  const readers: ConnectorReader[] = []
+  const positions: [NonNullable<SourceFacts['connector']>, string, Uint8Array | null, Input][] = []
   for (const { node, topic, facts, emit, unread, delayed = false } of inputsOf(plan, entrances)) {
     if (!own.includes(topic)) continue
     const { connector } = facts
@@ -158,11 +158,12 @@ async function filled(task: EngineTask, context: OpenContext, known: Committed, 
     task.add(input)
     if (connector !== undefined) {
       const source = context.connectors.get(name)![partition]!
-      const with_ = { recordsMax: settings.limits.connectorRecordsMax, clock: settings.clock, log: settings.log, wake: context.wake }
-      readers.push(new ConnectorReader(connector, source, await lastPosition(at, source, context), input, with_))
+      positions.push([connector, source, await lastPosition(at, source, context), input])
     }
   }
-  return readers
+  const home = { recordsMax: settings.limits.connectorRecordsMax, clock: settings.clock, log: settings.log, wake: context.wake }
+  // None of them before nothing can fail any more: it would stay open.
+  return positions.map(([connector, source, position, input]) => new ConnectorReader(connector, source, position, input, home))
 }
 
 interface Producers {
