@@ -6,9 +6,11 @@ import { afterAll, beforeAll, expect, it, vi, describe as vitestDescribe } from 
 import { needFeatures } from '../../packages/kafka-confluent/src/options.ts'
 import { confluentDriver, confluentObstacle, libraryObstacle } from '../servers/confluent.ts'
 import { type KafkaServer, startKafka } from '../servers/kafka.ts'
+import { kdcObstacle } from '../servers/kdc.ts'
 import { credentials } from '../servers/security.ts'
 import { until } from './event-processor.fixture.ts'
 import { Events } from './kafka/events.ts'
+import { kerberosTests } from './kafka/kerberos.ts'
 import { killed } from './kafka/killed.ts'
 import { readAll, taken } from './kafka/reading.ts'
 
@@ -271,6 +273,8 @@ describe('a secured cluster', () => {
     expect(() => needFeatures({ features: ['ssl'] }, { compression: 'zstd' })).toThrow('libzstd')
   })
 })
+
+describeUnless(libraryObstacle('libsasl2-dev') ?? kdcObstacle(), 'Kerberos', () => kerberosTests(() => driver))
 
 async function compresses(codecs: readonly ('gzip' | 'snappy' | 'lz4' | 'zstd')[]): Promise<void> {
   const value = 'compress me '.repeat(1000)
