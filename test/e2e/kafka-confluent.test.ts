@@ -3,12 +3,14 @@ import { confluent } from '@riacho/kafka-confluent'
 import type { Broker, Producer, TopicPartition } from '@riacho/streams/engine'
 import { brokerSuite } from '@riacho/testing/suites'
 import { afterAll, beforeAll, expect, it, vi, describe as vitestDescribe } from 'vitest'
-import { loadDriver } from '../../packages/kafka-confluent/src/load.ts'
-import { confluentDriver, confluentObstacle } from '../servers/confluent.ts'
+import { needFeatures } from '../../packages/kafka-confluent/src/options.ts'
+import { confluentDriver, confluentObstacle, libraryObstacle } from '../servers/confluent.ts'
 import { type KafkaServer, startKafka } from '../servers/kafka.ts'
+import { kdcObstacle } from '../servers/kdc.ts'
 import { credentials } from '../servers/security.ts'
 import { until } from './event-processor.fixture.ts'
 import { Events } from './kafka/events.ts'
+import { kerberosTests } from './kafka/kerberos.ts'
 import { killed } from './kafka/killed.ts'
 import { readAll, taken } from './kafka/reading.ts'
 
@@ -16,10 +18,11 @@ import { readAll, taken } from './kafka/reading.ts'
 vi.setConfig({ testTimeout: 120_000 })
 
 const obstacle = confluentObstacle()
-const describe = (name: string, body: () => void): void => {
-  if (obstacle === undefined) vitestDescribe(name, body)
-  else vitestDescribe.skip(`${name} (${obstacle})`, body)
+const describeUnless = (reason: string | undefined, name: string, body: () => void): void => {
+  if (reason === undefined) vitestDescribe(name, body)
+  else vitestDescribe.skip(`${name} (${reason})`, body)
 }
+const describe = (name: string, body: () => void): void => describeUnless(obstacle, name, body)
 
 let server: KafkaServer
 let driver: string
@@ -256,7 +259,7 @@ describe('a secured cluster', () => {
     await broker.close()
   })
 
-  it('says what keeps a client out: a password, a certificate, a build without Kerberos, nobody there', async () => {
+  it('says what keeps a client out: a password, a certificate, nobody there, a build without what is asked for', async () => {
     const { sasl, tls, certificate } = server.secure
     const connectTimeoutMs = 3000
     const wrong = { mechanism: 'SCRAM-SHA-256', username: 'bia', password: 'another' } as const
@@ -266,12 +269,43 @@ describe('a secured cluster', () => {
     await expect(untrusted).rejects.toMatchObject({ code: 'SSL_HANDSHAKE_FAILED', message: expect.stringMatching(/certificate/) })
     const nobody = confluent({ brokers: ['127.0.0.1:1'], driver, connectTimeoutMs })
     await expect(nobody).rejects.toMatchObject({ code: 'NETWORK_EXCEPTION', message: expect.stringContaining('127.0.0.1:1') })
-    const { features } = loadDriver(driver)
-    if (!features.includes('sasl_gssapi')) {
-      const kerberos = confluent({ brokers: [sasl], sasl: { mechanism: 'GSSAPI' }, driver })
-      await expect(kerberos).rejects.toMatchObject({ code: 'CONFIGURATION', message: expect.stringContaining('libsasl2') })
-    }
+    expect(() => needFeatures({ features: ['ssl'] }, { sasl: { mechanism: 'GSSAPI' } })).toThrow('libsasl2')
+    expect(() => needFeatures({ features: ['ssl'] }, { compression: 'zstd' })).toThrow('libzstd')
   })
+})
+
+describeUnless(libraryObstacle('libsasl2-dev') ?? kdcObstacle(), 'Kerberos', () => kerberosTests(() => driver))
+
+async function compresses(codecs: readonly ('gzip' | 'snappy' | 'lz4' | 'zstd')[]): Promise<void> {
+  const value = 'compress me '.repeat(1000)
+  const topics: string[] = []
+  for (const compression of codecs) {
+    const theirs = await confluent({ brokers: [server.address], compression, driver })
+    const other = await kafka({ brokers: [server.address], compression })
+    const at = await newTopic(theirs)
+    topics.push(at.topic)
+    for (const writer of [theirs, other]) {
+      const producer = await writer.producer({})
+      for (let i = 0; i < 20; i++) append(producer, at, value)
+      await producer.flush()
+    }
+    for (const reader of [theirs, other]) expect((await readAll(reader, at, 40)).values).toEqual(Array(40).fill(value))
+    await Promise.all([theirs.close(), other.close()])
+  }
+  const about = ['--bootstrap-server', server.address, '--describe', '--topic-list', topics.join()]
+  const sizes = [...(await server.tool('org.apache.kafka.tools.LogDirsCommand', ...about)).matchAll(/"size":(\d+)/g)].map(([, size]) =>
+    Number(size),
+  )
+  expect(sizes).toHaveLength(codecs.length)
+  for (const size of sizes) expect(size).toBeLessThan(value.length * 4)
+}
+
+describe('compression', () => {
+  it('with gzip, snappy and lz4 is what other clients read, and theirs is read', () => compresses(['gzip', 'snappy', 'lz4']))
+})
+
+describeUnless(libraryObstacle('libzstd-dev'), 'compression with zstd', () => {
+  it('is what other clients read, and theirs is read', () => compresses(['zstd']))
 })
 
 describe('riacho run --client confluent', () => {

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { debianObstacle, debianPackage } from './debian.ts'
 import { cacheFolder } from './jars.ts'
 
 const run = promisify(execFile)
@@ -13,8 +14,11 @@ const install =
   'install what a build needs (Debian: apt-get install g++ make python3 libssl-dev zlib1g-dev, for Kerberos libsasl2-dev, for zstd libzstd-dev)'
 const buildLimitMs = 900_000
 
-/** What a build consists of: the program, and this version of Node, to which its binary belongs. */
-const key = createHash('sha256').update([version, process.version, process.platform, process.arch].join()).digest('hex').slice(0, 12)
+/** Debian's packages of what librdkafka has when its headers are there, and the header by which an installed one is known: Kerberos and zstd. */
+const headers = { 'libsasl2-dev': '/usr/include/sasl/sasl.h', 'libzstd-dev': '/usr/include/zstd.h' } as const
+
+const hadLibraries = () =>
+  (Object.keys(headers) as (keyof typeof headers)[]).filter(name => debianObstacle(name, headers[name]) === undefined)
 
 /** What keeps a build from being made here, if something does. Where everything must be tested (`RIACHO_TEST_ALL`) that is an error of the build itself. */
 export function confluentObstacle(): string | undefined {
@@ -24,12 +28,20 @@ export function confluentObstacle(): string | undefined {
   return missing.length === 0 ? undefined : `there is no ${missing.join(', no ')} to build Confluent's client with`
 }
 
-/** Where a build is kept, or will be. */
-const cached = (): string => join(cacheFolder(), `confluent-${version}-${key}`)
+/** What keeps a build with this library from being had here, if something does. */
+export const libraryObstacle = (name: keyof typeof headers): string | undefined =>
+  confluentObstacle() ?? (process.env.RIACHO_CONFLUENT_DRIVER ? undefined : debianObstacle(name, headers[name]))
+
+/** Where a build is kept, or will be. It consists of the program, its libraries, and this version of Node, to which its binary belongs. */
+function cached(): string {
+  const parts = [version, process.version, process.platform, process.arch, ...hadLibraries()]
+  return join(cacheFolder(), `confluent-${version}-${createHash('sha256').update(parts.join()).digest('hex').slice(0, 12)}`)
+}
 
 /**
  * The folder of Confluent's client, built from source the first time, which takes some minutes: its binaries are not in the registry of packages. librdkafka is linked dynamically
- * (`CKJS_LINKING=dynamic`) to the system's libraries, and has what their headers are installed for. Errors are one line that says what to install.
+ * (`CKJS_LINKING=dynamic`) to the system's libraries; libsasl2 and libzstd come from the cache when they are not installed and this is Debian. Errors are one line that says what
+ * to install.
  */
 export async function confluentDriver(say: (line: string) => void = () => {}): Promise<string> {
   const { RIACHO_CONFLUENT_DRIVER: named } = process.env
@@ -65,6 +77,7 @@ async function build(part: string): Promise<void> {
     JOBS: '2',
     npm_config_nodedir: nodedir,
     npm_config_build_from_source: 'true',
+    ...(await libraryFlags()),
   }
   const step = (command: string, ...args: string[]) =>
     run(command, args, { cwd: part, env, timeout: buildLimitMs, maxBuffer: 64 << 20 }).catch(
@@ -80,6 +93,17 @@ async function build(part: string): Promise<void> {
   await step(process.execPath, join('node_modules', packageName, 'util', 'configure'))
   await step('make', '-j2', '-C', join('node_modules', packageName, 'deps', 'librdkafka'), 'libs', 'install-subdirs')
   await step('npm', 'rebuild', '--foreground-scripts', packageName)
+}
+
+/** Where the compiler and the linker find libraries that are not installed, and the driver when it is loaded. */
+async function libraryFlags(): Promise<Readonly<Record<string, string>>> {
+  const unpacked = await Promise.all(hadLibraries().map(name => debianPackage(name, headers[name])))
+  const found = unpacked.filter(({ root }) => root !== '')
+  const { CPPFLAGS = '', LDFLAGS = '' } = process.env
+  return {
+    CPPFLAGS: [CPPFLAGS, ...found.map(({ root }) => `-I${join(root, 'usr/include')}`)].join(' '),
+    LDFLAGS: [LDFLAGS, ...found.flatMap(({ libraries }) => libraries.map(folder => `-L${folder} -Wl,-rpath,${folder}`))].join(' '),
+  }
 }
 
 /** Sources and objects are 250 MB. */

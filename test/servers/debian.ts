@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
+import { mkdir, mkdtemp, readdir, readlink, rename, rm, symlink } from 'node:fs/promises'
+import { delimiter, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { cacheFolder } from './jars.ts'
 
@@ -11,6 +11,8 @@ const run = promisify(execFile)
 export interface Unpacked {
   /** What the folder's `usr` stands for; '' when the package is installed. */
   readonly root: string
+  /** The folders of its libraries; none when it is installed. */
+  readonly libraries: readonly string[]
   /** Variables by which its programs find each other and their libraries. */
   readonly environment: Readonly<Record<string, string>>
 }
@@ -34,17 +36,21 @@ export function debianObstacle(name: string, program: string): string | undefine
  * file, or the name on PATH, by which an installed one is known. Errors are one line that says what to install.
  */
 export async function debianPackage(name: string, program: string): Promise<Unpacked> {
-  if (existsSync(program) || onPath(program)) return { root: '', environment: {} }
+  if (existsSync(program) || onPath(program)) return { root: '', libraries: [], environment: {} }
   const folder = folderOf(name)
   if (!existsSync(folder)) await unpack(name, folder)
-  const libraries = (await readdir(join(folder, 'usr/lib'))).filter(entry => entry.endsWith('-linux-gnu'))
-  const paths = libraries.flatMap(entry => [join(folder, 'usr/lib', entry), join(folder, 'lib', entry)])
+  const names = await platformsOf(folder)
+  const libraries = names.flatMap(name => [join(folder, 'usr/lib', name), join(folder, 'lib', name)])
   const environment = {
     PATH: `${['usr/bin', 'usr/sbin'].map(entry => join(folder, entry)).join(delimiter)}${delimiter}${process.env.PATH}`,
-    LD_LIBRARY_PATH: paths.join(delimiter),
+    LD_LIBRARY_PATH: libraries.join(delimiter),
   }
-  return { root: folder, environment }
+  return { root: folder, libraries, environment }
 }
+
+/** The names of the folders of libraries, such as `x86_64-linux-gnu`. */
+const platformsOf = async (root: string): Promise<string[]> =>
+  (await readdir(join(root, 'usr/lib'))).filter(entry => entry.endsWith('-linux-gnu'))
 
 async function unpack(name: string, folder: string): Promise<void> {
   await mkdir(cacheFolder(), { recursive: true })
@@ -62,6 +68,7 @@ async function unpack(name: string, folder: string): Promise<void> {
     const lacking = [...stdout.matchAll(/^Inst (\S+)/gm)].map(found => found[1]!)
     await apt('download', '-qq', ...lacking)
     for (const deb of await readdir(debs)) await run('dpkg', ['--extract', join(debs, deb), root])
+    await relink(root)
     await rename(root, folder).catch((cause: unknown) => {
       if (!existsSync(folder)) throw cause
     })
@@ -70,5 +77,19 @@ async function unpack(name: string, folder: string): Promise<void> {
     throw new Error(`the Debian package ${name} could not be downloaded: install it (apt-get install ${name}). It said: ${said}`, { cause })
   } finally {
     await rm(part, { recursive: true, force: true })
+  }
+}
+
+/** A development package links to its library, which is left out where this machine has it: such a link points there. */
+async function relink(root: string): Promise<void> {
+  for (const name of await platformsOf(root)) {
+    const folder = join('usr/lib', name)
+    for (const entry of await readdir(join(root, folder), { withFileTypes: true })) {
+      const path = join(root, folder, entry.name)
+      if (!entry.isSymbolicLink() || existsSync(path)) continue
+      const installed = resolve('/', folder, await readlink(path))
+      await rm(path)
+      await symlink(installed, path)
+    }
   }
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { jars, needJava } from './jars.ts'
-import { credentials, securitySettings, selfSigned } from './security.ts'
+import { credentials, type KerberosIdentity, kerberosSettings, securitySettings, selfSigned } from './security.ts'
 import { freePorts, type ServerProcess, startServer } from './server.ts'
 
 /** The version of Kafka that the tests run against. */
@@ -19,6 +19,8 @@ export interface KafkaServer {
   readonly behindProxy: number
   /** The addresses of the listeners with TLS, and the certificate of both. */
   readonly secure: { readonly tls: string; readonly sasl: string; readonly certificate: string }
+  /** The address of the listener with Kerberos. */
+  readonly kerberos: string
   /** Ends it as a crash would; its data stays. */
   kill(): Promise<void>
   /**
@@ -55,6 +57,8 @@ export interface KafkaServerOptions {
   readonly proxyPort?: number
   /** A listener with TLS, and one with TLS and every SASL mechanism. */
   readonly secure?: boolean
+  /** A listener with Kerberos, as this member of the realm. */
+  readonly kerberos?: KerberosIdentity
 }
 
 /**
@@ -66,6 +70,7 @@ export async function startKafka({
   properties = {},
   proxyPort,
   secure = false,
+  kerberos,
 }: KafkaServerOptions = {}): Promise<KafkaServer> {
   await needJava(17)
   const lib = await jars('kafka', [
@@ -77,7 +82,7 @@ export async function startKafka({
   const directory = await mkdtemp(join(tmpdir(), 'riacho-kafka-'))
   const remove = () => rm(directory, { recursive: true, force: true })
   try {
-    const [port, controller, proxied, tls, sasl] = (await freePorts(5)) as [number, number, number, number, number]
+    const [port, controller, proxied, tls, sasl, ticketed] = (await freePorts(6)) as [number, number, number, number, number, number]
     const certificate = secure ? await selfSigned(directory) : ''
     const listeners: Listener[] = [
       { name: 'PLAINTEXT', protocol: 'PLAINTEXT', port, advertised: port },
@@ -85,25 +90,28 @@ export async function startKafka({
       ...(secure
         ? [tls, sasl].map((of, i) => ({ name: i ? 'SASL_SSL' : 'SSL', protocol: i ? 'SASL_SSL' : 'SSL', port: of, advertised: of }))
         : []),
+      ...(kerberos ? [{ name: 'KERBEROS', protocol: 'SASL_PLAINTEXT', port: ticketed, advertised: ticketed }] : []),
     ]
     const config = join(directory, 'server.properties')
     // An id that starts with a dash would be taken for an option.
     const cluster = randomBytes(16).toString('base64url').replace(/^-/, 'A')
     const added: ServerProcess[] = []
-    const security = secure ? securitySettings(directory) : {}
+    const security = { ...(secure && securitySettings(directory)), ...(kerberos && kerberosSettings(kerberos)) }
+    const flags = kerberos ? [`-Djava.security.krb5.conf=${kerberos.config}`] : []
     await writeFile(
       config,
       lines({ ...settings(1, directory, controller), ...listening(listeners, controller), ...security, ...properties }),
     )
     await format(lib, config, cluster)
-    let server = await run(lib, directory, config)
+    let server = await run(lib, directory, config, flags)
     return {
       address: `127.0.0.1:${port}`,
       behindProxy: proxied,
       secure: { tls: `127.0.0.1:${tls}`, sasl: `127.0.0.1:${sasl}`, certificate },
+      kerberos: `127.0.0.1:${ticketed}`,
       kill: () => server.kill(),
       restart: async () => {
-        server = await run(lib, directory, config)
+        server = await run(lib, directory, config, flags)
       },
       tool: (main, ...args) => java(lib, main, args),
       feed: (input, main, ...args) => java(lib, main, args, input),
@@ -137,10 +145,10 @@ const listening = (listeners: readonly Listener[], controller: number): Record<s
   'listener.security.protocol.map': [...listeners.map(({ name, protocol }) => `${name}:${protocol}`), 'CONTROLLER:PLAINTEXT'].join(),
 })
 
-const run = (lib: string, directory: string, config: string): Promise<ServerProcess> =>
+const run = (lib: string, directory: string, config: string, flags: readonly string[] = []): Promise<ServerProcess> =>
   startServer({
     command: 'java',
-    arguments: ['-Xms256m', '-Xmx512m', '-XX:+ExitOnOutOfMemoryError', '-cp', `${lib}/*`, 'kafka.Kafka', config],
+    arguments: ['-Xms256m', '-Xmx512m', '-XX:+ExitOnOutOfMemoryError', ...flags, '-cp', `${lib}/*`, 'kafka.Kafka', config],
     directory,
     readyText: 'Kafka Server started',
     readyWithin: 60_000,

@@ -59,3 +59,24 @@ export function securitySettings(directory: string): Record<string, string> {
     [`${sasl}.connections.max.reauth.ms`]: '2000',
   }
 }
+
+/** Who a broker is in a realm of Kerberos. */
+export interface KerberosIdentity {
+  /** The file that says where the realm is. */
+  readonly config: string
+  /** `kafka/` with the host's name and the realm. */
+  readonly name: string
+  readonly keytab: string
+}
+
+/** The configuration of a listener named KERBEROS, which knows nothing else. */
+export function kerberosSettings({ name, keytab }: KerberosIdentity): Record<string, string> {
+  const listener = 'listener.name.kerberos'
+  const login = `useKeyTab=true storeKey=true keyTab="${keytab}" principal="${name}"`
+  return {
+    [`${listener}.sasl.enabled.mechanisms`]: 'GSSAPI',
+    [`${listener}.sasl.kerberos.service.name`]: 'kafka',
+    [`${listener}.gssapi.sasl.jaas.config`]: `com.sun.security.auth.module.Krb5LoginModule required ${login};`,
+    [`${listener}.connections.max.reauth.ms`]: '2000',
+  }
+}

@@ -23,6 +23,7 @@ export class ConfluentBroker implements Broker {
   /** Below Kafka's default of `max.message.bytes`, which counts what a batch adds. */
   readonly recordBytesMax = (1 << 20) - 512
   readonly #home: Home
+  readonly #stopTickets: () => void
   readonly #admin: ConfluentAdmin
   readonly #fetchers = new Set<Fetcher>()
   readonly #members = new Set<ConfluentMembership>()
@@ -30,8 +31,9 @@ export class ConfluentBroker implements Broker {
   /** Consumers of the driver that are being closed. */
   readonly #going = new Set<Promise<void>>()
 
-  constructor(home: Home) {
+  constructor(home: Home, stopTickets: () => void) {
     this.#home = home
+    this.#stopTickets = stopTickets
     this.#admin = new ConfluentAdmin(home)
     this.admin = this.#admin
   }
@@ -68,6 +70,7 @@ export class ConfluentBroker implements Broker {
   }
 
   async close(): Promise<void> {
+    this.#stopTickets()
     for (const fetcher of [...this.#fetchers]) fetcher.close()
     await Promise.all([...this.#members].map(member => member.leave()))
     await Promise.all([...this.#producers].map(producer => producer.close()))

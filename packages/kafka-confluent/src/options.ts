@@ -1,5 +1,6 @@
 import type { Driver, DriverSettings } from './driver.ts'
 import { ConfluentError } from './errors.ts'
+import type { Identity } from './ticket.ts'
 
 /** Who the client is. Kerberos (`GSSAPI`) needs a driver that was built with libsasl2. */
 export type ConfluentSasl =
@@ -10,9 +11,9 @@ export type ConfluentSasl =
     }
   | {
       readonly mechanism: 'GSSAPI'
-      /** The client's principal, such as `app@EXAMPLE.ORG`. */
+      /** The client's principal, such as `app@EXAMPLE.ORG`, whose key the keytab has. */
       readonly principal?: string | undefined
-      /** The file with its key; default: the ticket that `kinit` brought. */
+      /** The file with its key, by which `kinit` brings a ticket again and again; default: the ticket that others brought. */
       readonly keytab?: string | undefined
       /** The brokers' primary. Default `kafka`. */
       readonly serviceName?: string | undefined
@@ -71,6 +72,8 @@ export interface ConfluentSettings {
   readonly connectTimeoutMs: number
   readonly requestTimeoutMs: number
   readonly retryForMs: number
+  /** Who needs a ticket of Kerberos that nobody else brings. */
+  readonly identity: Identity | undefined
   /** What the application sets itself. */
   readonly last: DriverSettings
 }
@@ -119,6 +122,7 @@ export function checked(options: ConfluentOptions): ConfluentSettings {
     connectTimeoutMs: time('connectTimeoutMs'),
     requestTimeoutMs: time('requestTimeoutMs'),
     retryForMs: time('retryForMs'),
+    identity: kinitCommand in librdkafka ? undefined : kerberosOf(sasl),
     last: librdkafka,
   }
 }
@@ -148,12 +152,23 @@ function securityOf(tls: ConfluentTls | undefined, sasl: ConfluentSasl | undefin
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
 }
 
+const kinitCommand = 'sasl.kerberos.kinit.cmd'
+
+function kerberosOf(sasl: ConfluentSasl | undefined): Identity | undefined {
+  if (sasl?.mechanism !== 'GSSAPI' || sasl.keytab === undefined) return undefined
+  const { principal, keytab } = sasl
+  if (principal !== undefined) return { principal, keytab }
+  throw wrong(`sasl.keytab is ${JSON.stringify(keytab)}, and nobody is named: give sasl.principal, such as app@EXAMPLE.ORG`)
+}
+
 const identityOf = (sasl: ConfluentSasl): DriverSettings =>
   sasl.mechanism === 'GSSAPI'
     ? {
         'sasl.kerberos.principal': sasl.principal,
-        'sasl.kerberos.keytab': sasl.keytab,
         'sasl.kerberos.service.name': sasl.serviceName ?? 'kafka',
+        'sasl.kerberos.keytab': sasl.keytab,
+        // Nothing: tickets are kept here, or brought by others. Windows knows its user without.
+        [kinitCommand]: process.platform === 'win32' ? undefined : 'true',
       }
     : { 'sasl.username': sasl.username, 'sasl.password': sasl.password }
 
