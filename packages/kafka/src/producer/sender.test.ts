@@ -33,7 +33,8 @@ function senderOf(more: Partial<SenderHome> = {}, identity: Identity = { id: 7n,
   }
   const cluster: SenderHome['cluster'] = {
     placeOf: () => ({ leader: 1, topicId: '' }),
-    topics: async () => new Map(),
+    lookUp: async () => new Map(),
+    absence: () => new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', 'gone'),
     forget: () => {},
     noted: failure => failure,
   }
