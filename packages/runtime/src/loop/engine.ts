@@ -12,6 +12,7 @@ import {
 } from '@riacho/streams/engine'
 import { commit, commitStart, DrainTimeout } from '../commit/commit.ts'
 import { HeldLimits } from '../commit/held-limits.ts'
+import { throwLasting } from '../commit/lasting.ts'
 import { GlobalTables } from '../global/global-tables.ts'
 import { Counters } from '../observe/counters.ts'
 import type { Settings } from '../options.ts'
@@ -320,7 +321,7 @@ export class Engine {
       await step()
       return 'committed'
     } catch (error) {
-      if (error instanceof BrokerError && error.fatal) throw error
+      await throwLasting(error, this.settings.broker)
       const known = error instanceof DrainTimeout || (this.settings.exactlyOnce && error instanceof BrokerError && error.abortable)
       if (!known && !(error instanceof BrokerError && (error.retriable || error.abortable || error.fenced))) throw error
       if (error instanceof DrainTimeout) this.#heldLimits.late(task.id, error.finished)
