@@ -127,6 +127,8 @@ function stopTests({ broker, operator, clientOf }: Cluster): void {
       const why = { code: trouble.code, message: expect.stringContaining(dead) }
       await expect(running.done).rejects.toMatchObject(why)
       expect(performance.now() - began).toBeLessThan(stopsWithinMs)
+      // As often as it is started.
+      await expect(scene.ended(client, guarantee)).rejects.toMatchObject(why)
       await client.close()
       expect(await committed(broker(), name, from)).toBe(3)
       expect((await values(broker(), out)).slice(0, 3)).toEqual(['0', '1', '2'])
@@ -185,5 +187,9 @@ class Scene {
     running.done.catch(() => {})
     await running.start()
     return running
+  }
+
+  async ended(broker: Broker, guarantee: AppOptions['guarantee'] & string): Promise<void> {
+    await (await this.started(broker, guarantee)).done
   }
 }
