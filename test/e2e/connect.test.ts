@@ -3,8 +3,9 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { connectCluster, failuresOf, readConnectors } from '@riacho/connect'
+import { connectCluster, failuresOf, readConnectors, watchConnectors } from '@riacho/connect'
 import { kafka } from '@riacho/kafka'
+import { app } from '@riacho/runtime'
 import { connectJson } from '@riacho/serdes'
 import { text, to, topic, topology } from '@riacho/streams'
 import type { Broker } from '@riacho/streams/engine'
@@ -177,6 +178,39 @@ it('a failed task is told by the commands, by a metric and by the health', async
     await ended
   }
 }, 120_000)
+
+it('a line that is too large for the producer of Connect is a failed task; with a larger limit it comes, and is a dead letter', async () => {
+  await broker.admin.createTopics([
+    { name: 'long-lines', partitions: 1, config: { 'max.message.bytes': '5000000' } },
+    ...['long-out', 'long-dead'].map(name => ({ name, partitions: 1 })),
+  ])
+  writeFileSync(join(folder, 'long.txt'), `${'x'.repeat(1_100_000)}\nshort\n`)
+  const cluster = connectCluster({ url: worker.url })
+  const apply = (more: Readonly<Record<string, unknown>>) => {
+    const config = { ...fileSource(join(folder, 'long.txt')), topic: 'long-lines', ...more }
+    return cluster.apply(readConnectors(join(folder, define('long.json', 'long-lines', config)))[0]!)
+  }
+  await apply({})
+  // What health and metrics tell.
+  const watch = await watchConnectors(cluster, { everyMs: 100 })
+  const failed = expect.stringMatching(/task 0 of connector 'long-lines' failed: .*RecordTooLargeException.*max\.request\.size/)
+  await expect.poll(() => watch.reasons, { timeout: 30_000 }).toEqual([failed])
+  expect(watch.failed.get('long-lines')).toBe(1)
+  expect((await broker.admin.offsets([{ topic: 'long-lines', partition: 0 }]))[0]!.highWatermark).toBe(0)
+
+  expect(await apply({ 'producer.override.max.request.size': 5_000_000 })).toBe('updated')
+  const lines = topic('long-lines', { key: text, value: text })
+  const plan = topology('long-lines', lines.pipe(to('long-out', { onError: { deadLetter: 'long-dead' } })))
+  const running = app(plan, { broker, commitIntervalMs: 100 })
+  await running.start()
+  expect(await texts('long-out', 1)).toEqual(['short'])
+  const [letter] = await values('long-dead', 1)
+  expect(letter!.length).toBeGreaterThan(1_000_000)
+  await expect.poll(() => watch.reasons, { timeout: 30_000 }).toEqual([])
+  await running.stop()
+  await watch.stop()
+  expect(await cluster.delete('long-lines')).toBe(true)
+}, 60_000)
 
 it('says what is wrong with an address, a file and a configuration', async () => {
   expect(await riacho('status', '--connect', 'http://127.0.0.1:1')).toMatchObject({

@@ -180,11 +180,21 @@ describe('limits of Confluent’s client', () => {
       append(producer, at, 'x'.repeat(broker.recordBytesMax! - 3))
       await producer.flush()
       append(producer, at, 'y'.repeat(messageBytesMax))
-      await expect(producer.flush()).rejects.toMatchObject({ code: 'MESSAGE_TOO_LARGE', retriable: false })
+      await expect(producer.flush()).rejects.toMatchObject({ code: 'MESSAGE_TOO_LARGE', retriable: false, at })
       append(producer, at, 'z')
       await producer.flush()
       expect((await readAll(ours, at, 2)).values.map(value => value!.length)).toEqual([broker.recordBytesMax! - 3, 1])
     }))
+
+  it.each([undefined, 'confluent-named'])('names the partition that did not take a record (transactional id: %s)', transactionalId =>
+    withBroker(async broker => {
+      const at = { topic: `takes-little-${transactionalId}`, partition: 0 }
+      await broker.admin.createTopics([{ name: at.topic, partitions: 1, config: { 'max.message.bytes': '1000' } }])
+      const producer = await broker.producer(transactionalId === undefined ? {} : { transactionalId })
+      append(producer, at, 'x'.repeat(2_000))
+      await expect(producer.flush()).rejects.toMatchObject({ code: 'MESSAGE_TOO_LARGE', at })
+    }),
+  )
 
   it('keeps to a paused partition’s bytes while others go on, and loses nothing of it', () =>
     withBroker(async broker => {

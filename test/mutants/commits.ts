@@ -4,6 +4,8 @@ const commit = 'packages/runtime/src/commit/commit.ts'
 const commitTest = 'packages/runtime/src/commit/commit.test.ts'
 const drainTest = 'packages/runtime/src/commit/drain.test.ts'
 const recoveryTest = 'packages/runtime/src/commit/recovery.test.ts'
+const lasting = 'packages/runtime/src/commit/lasting.ts'
+const lastingTest = 'packages/runtime/src/commit/lasting.test.ts'
 const restoreTest = 'packages/runtime/src/restore/restore.test.ts'
 const longRestoreTest = 'packages/runtime/src/loop/long-restore.test.ts'
 const task = 'packages/runtime/src/task/task.ts'
@@ -11,6 +13,27 @@ const engine = 'packages/runtime/src/loop/engine.ts'
 
 /** Bugs of commits, restores and how a task recovers. */
 export const commits: readonly Mutant[] = [
+  {
+    name: 'what its topic does not take is tried again and again',
+    file: lasting,
+    find: "if (code === 'MESSAGE_TOO_LARGE') {",
+    replace: "if (code === 'RECORD_TOO_LARGE') {",
+    test: lastingTest,
+  },
+  {
+    name: 'a topic that is gone is taken for one that will come',
+    file: lasting,
+    find: ' || !(await isGone(at, broker))) return',
+    replace: ' || (await isGone(at, broker))) return',
+    test: lastingTest,
+  },
+  {
+    name: 'a topic that has fewer partitions than it had is taken for whole',
+    file: lasting,
+    find: 'partition >= (known.get(topic) ?? 0)',
+    replace: '!known.has(topic) && partition >= 0',
+    test: lastingTest,
+  },
   {
     name: 'a restore says nothing while it goes on',
     file: 'packages/runtime/src/restore/restore.ts',

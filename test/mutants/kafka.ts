@@ -3,6 +3,20 @@ import type { Mutant } from './mutant.ts'
 /** Bugs of the client of Kafka clusters. */
 export const kafka: readonly Mutant[] = [
   {
+    name: 'a record that is too large does not say how large it was',
+    file: 'packages/kafka/src/producer/sender.ts',
+    find: "failure.code === 'MESSAGE_TOO_LARGE' ? tooLarge(sealed) : failure",
+    replace: 'failure',
+    test: 'packages/kafka/src/producer/sender.test.ts',
+  },
+  {
+    name: 'what has no place is given up without its partition',
+    file: 'packages/kafka/src/producer/sender.ts',
+    find: 'failure ?? this.#home.cluster.absence(queue)',
+    replace: "failure ?? new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', '')",
+    test: 'packages/kafka/src/producer/sender.test.ts',
+  },
+  {
     name: 'the memory of a batch is used again while it may have to be sent again',
     file: 'packages/kafka/src/producer/queue.ts',
     find: 'if (bytes !== plain) spares.give(batch)',

@@ -18,7 +18,7 @@ export interface ConnectOptions {
 export interface PartStatus {
   /** Such as RUNNING, PAUSED, FAILED, UNASSIGNED. */
   readonly state: string
-  /** Why it failed: the first line of the trace. */
+  /** Why it failed: the first line of the trace, and the last cause in it. */
   readonly reason?: string
 }
 
@@ -183,8 +183,17 @@ const parse = (text: string): unknown => {
 
 const partOf = ({ state, trace }: Told): PartStatus => ({
   state,
-  ...(trace !== undefined && trace !== '' && { reason: trace.split('\n')[0]!.trim() }),
+  ...(trace !== undefined && trace !== '' && { reason: reasonIn(trace) }),
 })
+
+/** The first line, and the last cause: Connect wraps what is wrong in what it was doing. */
+function reasonIn(trace: string): string {
+  const [first = '', ...rest] = trace.split('\n').map(line => line.trim())
+  const cause = rest.findLast(line => line.startsWith(causedBy))
+  return cause === undefined ? first : `${first} (${cause.slice(causedBy.length)})`
+}
+
+const causedBy = 'Caused by: '
 
 function isSame(now: Readonly<Record<string, unknown>>, wanted: Readonly<Record<string, string>>): boolean {
   const names = Object.keys(now)

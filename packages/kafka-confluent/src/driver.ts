@@ -47,7 +47,7 @@ export interface DriverConsumer extends DriverClient {
 /** A producer of the driver. */
 export interface DriverProducer extends DriverClient {
   on(event: 'event.error', told: (failure: unknown) => void): void
-  on(event: 'delivery-report', told: (failure: unknown) => void): void
+  on(event: 'delivery-report', told: (failure: unknown, of: TopicPartition) => void): void
   produce(
     topic: string,
     partition: number,

@@ -72,8 +72,8 @@ export class ConfluentProducer implements Producer {
       () => new home.driver.Producer({ ...settings.client, ...own, ...settings.last }, { partitioner: 'murmur2_random' }),
     )
     this.driver.on('event.error', () => {}) // What does not pass is told by the calls.
-    this.driver.on('delivery-report', thrown => {
-      if (thrown) this.#failure ??= home.failures.of(thrown)
+    this.driver.on('delivery-report', (thrown, { topic, partition }) => {
+      if (thrown) this.#failure ??= home.failures.of(thrown, { topic, partition })
     })
   }
 
@@ -110,7 +110,7 @@ export class ConfluentProducer implements Producer {
     try {
       this.driver.produce(topic, partition, value, key, timestamp, undefined, headers)
     } catch (thrown) {
-      const failure = this.home.failures.of(thrown)
+      const failure = this.home.failures.of(thrown, { topic, partition })
       if (failure.code === '_QUEUE_FULL') return false
       this.#failure ??= failure
     }
@@ -276,11 +276,12 @@ class TransactionalProducer extends ConfluentProducer {
       await work()
     } catch (thrown) {
       const failure = this.home.failures.of(thrown)
-      const { code, message, fenced, fatal } = failure
+      const { code, message, fenced, fatal, at } = failure
       const producerFenced = fenced && !failure.abortable
       if (producerFenced) this.#lost = failure
       const abortable = this.#lost === undefined
-      this.#broken = this.#lost ?? new ConfluentError(code, message.replace(`${code}: `, ''), { fenced, fatal, abortable, cause: thrown })
+      this.#broken =
+        this.#lost ?? new ConfluentError(code, message.replace(`${code}: `, ''), { fenced, fatal, abortable, at, cause: thrown })
       throw this.#broken
     }
   }

@@ -6,6 +6,7 @@ import { expect, it } from 'vitest'
 import type { KafkaServer } from '../../servers/kafka.ts'
 import { credentials } from '../../servers/security.ts'
 import { type Started, until } from '../event-processor.fixture.ts'
+import { deadLetterTopicTests } from './dead-letter-topics.ts'
 import { Events, partitions } from './events.ts'
 import { internalTopicTests } from './internal-topics.ts'
 import { killed } from './killed.ts'
@@ -57,7 +58,8 @@ export function applicationTests(server: () => KafkaServer, broker: () => Broker
   }, 60_000)
 
   internalTopicTests(server, broker)
-  largeRecordTests(broker)
+  largeRecordTests(server, broker)
+  deadLetterTopicTests(server, broker)
   outageTests(server, broker)
   soakTests(server, broker)
   ends(server, broker)

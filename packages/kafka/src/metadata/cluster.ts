@@ -88,8 +88,10 @@ export class Cluster implements BrokerAddresses {
       const failure = failureOf(thrown)
       const answer = answerIn(failure) as metadataV12.MetadataResponse | undefined
       // A topic that is not there, or a partition without a leader, is an answer, too; that it may not be seen is none.
-      if (answer !== undefined && failure.retriable) return answer
-      throw failure
+      if (answer === undefined) throw failure
+      if (failure.retriable) return answer
+      const hidden = answer.topics.filter(({ errorCode }) => errorCode !== 0 && failureAt(errorCode).code === failure.code)
+      throw new KafkaError(failure.code, `the cluster does not tell of ${hidden.map(({ name }) => name).join(', ')}`, { cause: thrown })
     }
   }
 
@@ -113,6 +115,13 @@ export class Cluster implements BrokerAddresses {
     return leader < 0 ? undefined : { leader, topicId: known!.id }
   }
 
+  /** Why a partition has no place, by what the cluster said last. */
+  absence({ topic, partition }: TopicPartition): KafkaError {
+    const gone = this.#topics.get(topic)?.leaders[partition] === undefined
+    const code = gone ? 'UNKNOWN_TOPIC_OR_PARTITION' : 'LEADER_NOT_AVAILABLE'
+    return new KafkaError(code, `${topic} has no ${gone ? '' : 'leader for its '}partition ${partition}`, { at: { topic, partition } })
+  }
+
   forget(topics: Iterable<string>): void {
     for (const topic of topics) this.#topics.delete(topic)
   }
@@ -123,11 +132,9 @@ export class Cluster implements BrokerAddresses {
     return Map.groupBy(items, item => {
       const leader = topics.get(item.topic)!.leaders[item.partition]
       if (leader !== undefined && leader >= 0) return leader
-      const code = leader === undefined ? 'UNKNOWN_TOPIC_OR_PARTITION' : 'LEADER_NOT_AVAILABLE'
+      const absence = this.absence(item)
       this.#topics.delete(item.topic)
-      throw new KafkaError(code, `${item.topic} has no ${leader === undefined ? '' : 'leader for its '}partition ${item.partition}`, {
-        at: { topic: item.topic, partition: item.partition },
-      })
+      throw absence
     })
   }
 

@@ -204,10 +204,10 @@ class TransactionalProducer implements Producer {
     } catch (thrown) {
       let failure = failureOf(thrown)
       if (this.#lost === undefined && endedByCluster.has(failure.code)) failure = await this.#whoEndedIt(failure)
-      const { code, message, fenced, fatal } = failure
+      const { code, message, fenced, fatal, at } = failure
       const member = failure instanceof KafkaError && failure.rejoin
       const abortable = this.#lost === undefined && (!fenced || member)
-      this.#broken = new BrokerError(code, message, { fenced, abortable, fatal, cause: thrown })
+      this.#broken = new BrokerError(code, message, { fenced, abortable, fatal, at, cause: thrown })
       throw this.#broken
     }
   }

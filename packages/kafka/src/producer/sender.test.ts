@@ -17,6 +17,15 @@ interface Asked {
   readonly lose: () => void
 }
 
+/** A cluster in which no partition has a place. */
+const nowhere: SenderHome['cluster'] = {
+  placeOf: () => undefined,
+  lookUp: async () => new Map(),
+  absence: ({ topic, partition }) => new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', 'gone', { at: { topic, partition } }),
+  forget: () => {},
+  noted: failure => failure,
+}
+
 /** A sender, and what it asks of a broker that answers when it is told to. */
 function senderOf(more: Partial<SenderHome> = {}, identity: Identity = { id: 7n, epoch: 3, transactionalId: null }) {
   const asked: Asked[] = []
@@ -31,12 +40,7 @@ function senderOf(more: Partial<SenderHome> = {}, identity: Identity = { id: 7n,
         }),
       ),
   }
-  const cluster: SenderHome['cluster'] = {
-    placeOf: () => ({ leader: 1, topicId: '' }),
-    topics: async () => new Map(),
-    forget: () => {},
-    noted: failure => failure,
-  }
+  const cluster = { ...nowhere, placeOf: () => ({ leader: 1, topicId: '' }) }
   const queue = { batchBytesMax: 1 << 20, codec: 'none', spares: new Spares() } as const
   const identify = async (): Promise<Identity> => ({ id: 8n, epoch: 0, transactionalId: null })
   const home = {
@@ -174,6 +178,21 @@ it.each([
   await next
 })
 
+it('knows of both halves of a batch that they may be there', async () => {
+  const { sender, asked } = senderOf()
+  await begun(sender, asked)
+  write(sender, 'one of two')
+  const flushed = sendEach(sender, 1).catch((thrown: KafkaError) => thrown.code)
+  asked.pop()!.lose()
+  await vi.waitFor(() => expect(asked).toHaveLength(1))
+  asked.pop()!.answer(errors.tooLarge)
+  await vi.waitFor(() => expect(asked).toHaveLength(1))
+  expect(numbersOf(asked[0])).toEqual([[7, 3, 1]])
+  asked.pop()!.answer(errors.forbidden)
+  expect(await flushed).toBe('TOPIC_AUTHORIZATION_FAILED')
+  expect([asked.length, sender.bufferedBytes]).toEqual([0, 0])
+})
+
 it('sends what follows a refused batch, if none of it can be there', async () => {
   const { sender, asked } = senderOf()
   await begun(sender, asked)
@@ -185,6 +204,22 @@ it('sends what follows a refused batch, if none of it can be there', async () =>
   expect(numbersOf(asked[0])).toEqual([[7, 4, 0]])
   asked[0]!.answer()
   expect(await flushed).toBe('TOPIC_AUTHORIZATION_FAILED')
+})
+
+it('says of a record that is too large how large it was, and where', async () => {
+  const { sender, asked } = senderOf()
+  const refused = sendEach(sender, 1).catch((thrown: KafkaError) => thrown)
+  const [bytes] = batchesOf(asked[0]!)
+  asked[0]!.answer(errors.tooLarge)
+  const message = expect.stringMatching(new RegExp(`${bytes!.length} bytes.* t, partition 0`))
+  expect(await refused).toMatchObject({ code: 'MESSAGE_TOO_LARGE', at: at(0), message })
+})
+
+it('gives up what has no place with what the cluster says of its partition', async () => {
+  const { sender } = senderOf({ retryForMs: 0, cluster: nowhere })
+  write(sender, 'a', 2)
+  await expect(sender.flush()).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION', at: at(2) })
+  expect(sender.bufferedBytes).toBe(0)
 })
 
 it('takes another identity for a partition whose epochs are used up, while the others go on in theirs', async () => {

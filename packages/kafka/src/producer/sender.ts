@@ -8,7 +8,7 @@ import { produceRequest } from './request.ts'
 
 /** What a sender needs. */
 export interface SenderHome {
-  readonly cluster: Pick<Cluster, 'placeOf' | 'topics' | 'forget' | 'noted'>
+  readonly cluster: Pick<Cluster, 'placeOf' | 'lookUp' | 'absence' | 'forget' | 'noted'>
   readonly links: Pick<Links, 'send' | 'closed'>
   /** Milliseconds for which a batch is sent again. */
   readonly retryForMs: number
@@ -207,11 +207,11 @@ export class Sender {
   async #find(lost: readonly PartitionQueue[]): Promise<void> {
     for (const queue of lost) queue.notBefore = Number.POSITIVE_INFINITY
     const topics = lost.map(queue => queue.topic)
-    const failure = await this.#home.cluster.topics(topics).then(() => undefined, failureOf)
+    const failure = await this.#home.cluster.lookUp(topics).then(() => undefined, failureOf)
     for (const queue of lost) {
       queue.notBefore = 0
       if (!queue.busy || this.#home.cluster.placeOf(queue) !== undefined) continue
-      const why = failure ?? new KafkaError('LEADER_NOT_AVAILABLE', `${keyOf(queue)} has no leader`, { at: queue })
+      const why = failure ?? this.#home.cluster.absence(queue)
       this.#home.cluster.forget([queue.topic])
       if (why.retriable) this.#delay(queue, why)
       else this.#giveUp(queue, why)
@@ -285,7 +285,7 @@ export class Sender {
     if (!this.#transactional && queue.unsure) queue.discard()
     queue.refuse(sealed)
     this.#mend(queue)
-    this.#failure ??= failure
+    this.#failure ??= failure.code === 'MESSAGE_TOO_LARGE' ? tooLarge(sealed) : failure
   }
 
   /** Has the queue wait before the next try, or gives it up. */
@@ -310,4 +310,10 @@ export class Sender {
     this.gap = true
     if (!this.#transactional) queue.renew()
   }
+}
+
+/** The broker does not say how large it was: whoever raises the limit wants to know. */
+function tooLarge({ queue: { topic, partition }, bytes }: Sealed): BrokerError {
+  const message = `a batch of one record has ${bytes.length} bytes, more than ${topic}, partition ${partition} takes`
+  return new KafkaError('MESSAGE_TOO_LARGE', message, { at: { topic, partition } })
 }

@@ -1,6 +1,6 @@
 import { addOffsetsToTxnV3, addPartitionsToTxnV3, endTxnV3, initProducerIdV4, txnOffsetCommitV3, type Writer } from '@platformatic/kafka'
-import type { CommittedOffset, Membership, TopicPartition } from '@riacho/streams/engine'
-import { failureAt, failureOf } from '../errors.ts'
+import type { BrokerError, CommittedOffset, Membership, TopicPartition } from '@riacho/streams/engine'
+import { answerIn, failureAt, failureOf } from '../errors.ts'
 import { KafkaMembership, type Present } from '../group/membership.ts'
 import type { Cluster } from '../metadata/cluster.ts'
 import { byTopic, offsetTopics } from '../metadata/partitions.ts'
@@ -44,7 +44,11 @@ export class TransactionCalls {
   async addPartitions({ transactionalId, id, epoch }: TransactionalIdentity, partitions: readonly TopicPartition[]): Promise<void> {
     const topics = [...byTopic(partitions)].map(([name, list]) => ({ name, partitions: list.map(at => at.partition) }))
     const request = [{ transactionalId, producerId: id, producerEpoch: epoch, verifyOnly: false, topics }]
-    await this.#calling('transaction', transactionalId, broker => this.#links.once(broker, addPartitionsToTxnV3.api, request))
+    await this.#calling('transaction', transactionalId, broker =>
+      this.#links.once(broker, addPartitionsToTxnV3.api, request).catch((thrown: unknown) => {
+        throw notAdded(thrown)
+      }),
+    )
   }
 
   /** Adds the offsets to the transaction. */
@@ -122,6 +126,18 @@ export class TransactionCalls {
       }
     })
   }
+}
+
+/** The failure with the partition that it is about. */
+function notAdded(thrown: unknown): BrokerError {
+  const failure = failureOf(thrown)
+  const answer = answerIn(failure) as addPartitionsToTxnV3.AddPartitionsToTxnResponse | undefined
+  for (const { name, resultsByPartition } of answer?.resultsByTransaction.flatMap(({ topicResults }) => topicResults) ?? [])
+    for (const { partitionIndex, partitionErrorCode } of resultsByPartition) {
+      const refused = failureAt(partitionErrorCode, { topic: name, partition: partitionIndex })
+      if (partitionErrorCode !== 0 && refused.code === failure.code) return refused
+    }
+  return failure
 }
 
 const unanswered = new Set(['NETWORK_EXCEPTION', 'REQUEST_TIMED_OUT'])

@@ -4,6 +4,7 @@ import type { Settings } from '../options.ts'
 import type { OpenTask } from '../task/open.ts'
 import { type CommitContext, commit, commitStart, DrainTimeout } from './commit.ts'
 import { HeldLimits } from './held-limits.ts'
+import { throwLasting } from './lasting.ts'
 
 /** What the commits of a member need. */
 export interface CommitsHome {
@@ -91,7 +92,7 @@ export class Commits {
       await step()
       return 'committed'
     } catch (error) {
-      if (error instanceof BrokerError && error.fatal) throw error
+      await throwLasting(error, this.#home.settings.broker)
       const known = error instanceof DrainTimeout || (exactlyOnce && error instanceof BrokerError && error.abortable)
       if (!known && !(error instanceof BrokerError && (error.retriable || error.abortable || error.fenced))) throw error
       if (error instanceof DrainTimeout) this.#heldLimits.late(task.id, error.finished)

@@ -51,7 +51,7 @@ export class BrokerError extends Error {
   readonly abortable: boolean
   /** Trying again cannot help before somebody mends the cause. */
   readonly fatal: boolean
-  /** The partition that it is about, if it is about one: `poll` says so which one is out of range. */
+  /** The partition that it is about, if it is about one: `poll` says so which one is out of range, a flush or a commit of a producer which one took nothing. */
   readonly at: TopicPartition | undefined
   constructor(
     code: string,
