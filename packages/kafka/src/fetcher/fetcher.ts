@@ -28,6 +28,8 @@ const retryPauseMs = 50
 /** Frames in use from which on slices that are a small part of theirs are lent as copies: then few slow readers do not hold up many frames. */
 const framesMax = 8
 const smallShare = 0.25
+/** Most memory of copies that is kept for later. */
+const copiesBytesMax = 32 << 20
 const bytesMax = 16 << 20
 const partitionBytesMax = 1 << 20
 
@@ -58,6 +60,8 @@ export class KafkaFetcher implements Fetcher {
   readonly #bytesMax: number
   readonly #partitionBytesMax: number
   readonly #frames = new Frames()
+  /** Of slices that were moved out of theirs. */
+  readonly #copies = new Frames(copiesBytesMax)
   /** In the order in which they take turns: who was served goes to the end. */
   readonly #readings = new Map<string, Reading>()
   /** Which lanes to which brokers are busy. */
@@ -175,7 +179,7 @@ export class KafkaFetcher implements Fetcher {
       reading.waiting = undefined
       this.#readings.delete(key)
       this.#readings.set(key, reading)
-      if (this.#frames.lent > framesMax && slice.share < smallShare) slice.moveOut()
+      if (this.#frames.lent > framesMax && slice.share < smallShare) slice.moveOut(this.#copies)
       ready.push(slice)
     }
     return ready
@@ -290,7 +294,8 @@ export class KafkaFetcher implements Fetcher {
     }
     // What nobody wants at the moment does not hold up a frame when few are left.
     if (this.#frames.lent > framesMax)
-      for (const { paused, waiting } of this.#readings.values()) if (paused && waiting !== undefined && waiting.share < 1) waiting.moveOut()
+      for (const { paused, waiting } of this.#readings.values())
+        if (paused && waiting !== undefined && waiting.share < 1) waiting.moveOut(this.#copies)
     return failed
   }
 

@@ -50,16 +50,18 @@ it('is poisoned when it is released, and leaves its neighbours as they are', () 
   expect(() => second.release()).toThrow('LOAN_RELEASED')
 })
 
-it('gives its frame back when it moves to memory of its own', () => {
+it('gives its frame back when it moves to one of its own, and that one when it is released', () => {
+  const copies = new Frames()
   const { first, second, frames } = slices()
   expect(first.share).toBe(0.5)
-  first.moveOut()
+  first.moveOut(copies)
   expect(first.share).toBe(1)
   second.release()
   expect(frames.lent).toBe(0)
   frames.take(100).bytes.fill(0)
-  expect(valuesOf(first)).toEqual(['a0', 'a1', 'a2'])
+  expect([valuesOf(first), copies.lent]).toEqual([['a0', 'a1', 'a2'], 1])
   first.release()
+  expect(copies.lent).toBe(0)
 })
 
 it('notices damage, and says where', () => {

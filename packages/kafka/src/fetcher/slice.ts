@@ -3,7 +3,7 @@ import { decompress } from '../compression.ts'
 import { crc32c } from '../crc32c.ts'
 import { KafkaError } from '../errors.ts'
 import type { FetchedPartition } from './answer.ts'
-import type { Frame } from './frames.ts'
+import type { Frame, Frames } from './frames.ts'
 
 /** What a slice is made of. */
 export interface SliceFacts {
@@ -24,8 +24,7 @@ export class Slice implements RecordBatches {
   readonly lastStable: number
   readonly #facts: SliceFacts
   readonly #aborted: FetchedPartition['aborted']
-  /** Undefined when it is in memory of its own. */
-  #frame: Frame | undefined
+  #frame: Frame
   #data: Buffer
   #released = false
 
@@ -49,18 +48,18 @@ export class Slice implements RecordBatches {
     return new BatchCursor(this.#data, 0, this.#data.length, from, { aborted, decompress, checkCrc: crc32c, of: this })
   }
 
-  /** How much of its frame it is, from 0 to 1; 1 when it has memory of its own. */
+  /** How much of its frame it is, from 0 to 1; 1 when it has one of its own. */
   get share(): number {
-    return this.#frame === undefined ? 1 : this.bytes / this.#frame.bytes.length
+    return this.bytes / this.#frame.bytes.length
   }
 
-  /** Moves to memory of its own, so that its frame can be used again. Before it is lent: a cursor would stay behind. */
-  moveOut(): void {
-    if (this.#frame === undefined) return
-    const copy = Buffer.allocUnsafeSlow(this.bytes)
-    copy.set(this.#data)
+  /** Moves to a frame of its own, so that the one that it shares can be used again. Before it is lent: a cursor would stay behind. */
+  moveOut(to: Frames): void {
+    const own = to.take(this.bytes)
+    own.bytes.set(this.#data)
     this.#leave()
-    this.#data = copy
+    this.#frame = own
+    this.#data = own.bytes
   }
 
   release(): void {
@@ -71,7 +70,6 @@ export class Slice implements RecordBatches {
 
   #leave(): void {
     if (this.#facts.poison) this.#data.fill(0xdb)
-    this.#frame?.release()
-    this.#frame = undefined
+    this.#frame.release()
   }
 }
