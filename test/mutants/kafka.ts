@@ -80,6 +80,13 @@ export const kafka: readonly Mutant[] = [
     test: 'packages/kafka/src/producer/sender.test.ts',
   },
   {
+    name: 'a batch that may be there already is sent again in two',
+    file: 'packages/kafka/src/producer/sender.ts',
+    find: 'const doubted = !this.#transactional && sealed.unsure',
+    replace: 'const doubted = false',
+    test: 'packages/kafka/src/producer/sender.test.ts',
+  },
+  {
     name: 'a batch overtakes one that waits until its partition is in the transaction',
     file: 'packages/kafka/src/producer/sender.ts',
     find: '        if (this.#isEnlisted(queue) !== enlisted) continue\n',

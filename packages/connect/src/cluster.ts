@@ -82,15 +82,14 @@ class Cluster implements ConnectCluster {
     const now = await this.#ask('GET', path)
     if (now.found && isSame(now.body as Readonly<Record<string, unknown>>, config)) return 'unchanged'
     if (!(await this.#ask('PUT', path, config)).found) throw this.#strange()
-    if (!now.found) return 'created'
     this.#changed.set(name, this.#clock.now())
-    return 'updated'
+    return now.found ? 'updated' : 'created'
   }
 
   async running(name: string, withinMs: number): Promise<ConnectorStatus> {
     const settledAt = (this.#changed.get(name) ?? Number.NEGATIVE_INFINITY) + settleMs
     for (const deadline = this.#clock.now() + withinMs; ; await this.#clock.sleep(pollMs)) {
-      // Shortly after a change it may be what was there before that runs, or has failed.
+      // Shortly after a change it may be what was there before that runs, or has failed; also of one that was deleted.
       if (this.#clock.now() < settledAt) continue
       const status = await this.status(name)
       const failed = status === undefined ? [] : failuresOf(status)

@@ -111,7 +111,7 @@ export function checked(options: ConfluentOptions): ConfluentSettings {
       'bootstrap.servers': names.join(),
       'client.id': clientId,
       'socket.connection.setup.timeout.ms': Math.max(1000, time('connectTimeoutMs')),
-      ...securityOf(tls, sasl),
+      ...securityOf(tls, sasl, keytabFile in librdkafka),
     },
     member: {
       'session.timeout.ms': sessionTimeoutMs,
@@ -137,7 +137,8 @@ export function needFeatures({ features }: Pick<Driver, 'features'>, { sasl, com
   if (compression === 'zstd') need('zstd', 'libzstd', 'compression with zstd')
 }
 
-function securityOf(tls: ConfluentTls | undefined, sasl: ConfluentSasl | undefined): DriverSettings {
+/** `ticketsLeft`: librdkafka was given the key itself, and so cares for tickets. */
+function securityOf(tls: ConfluentTls | undefined, sasl: ConfluentSasl | undefined, ticketsLeft: boolean): DriverSettings {
   if (tls === undefined && sasl === undefined) return {}
   const settings: Record<string, unknown> = {
     'security.protocol': sasl === undefined ? 'ssl' : tls === undefined ? 'sasl_plaintext' : 'sasl_ssl',
@@ -147,12 +148,13 @@ function securityOf(tls: ConfluentTls | undefined, sasl: ConfluentSasl | undefin
     'ssl.key.password': tls?.passphrase,
     'enable.ssl.certificate.verification': tls?.rejectUnauthorized,
     'sasl.mechanism': sasl?.mechanism,
-    ...(sasl === undefined ? {} : identityOf(sasl)),
+    ...(sasl === undefined ? {} : identityOf(sasl, ticketsLeft)),
   }
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
 }
 
 const kinitCommand = 'sasl.kerberos.kinit.cmd'
+const keytabFile = 'sasl.kerberos.keytab'
 
 function kerberosOf(sasl: ConfluentSasl | undefined): Identity | undefined {
   if (sasl?.mechanism !== 'GSSAPI' || sasl.keytab === undefined) return undefined
@@ -161,14 +163,14 @@ function kerberosOf(sasl: ConfluentSasl | undefined): Identity | undefined {
   throw wrong(`sasl.keytab is ${JSON.stringify(keytab)}, and nobody is named: give sasl.principal, such as app@EXAMPLE.ORG`)
 }
 
-const identityOf = (sasl: ConfluentSasl): DriverSettings =>
+const identityOf = (sasl: ConfluentSasl, ticketsLeft: boolean): DriverSettings =>
   sasl.mechanism === 'GSSAPI'
     ? {
         'sasl.kerberos.principal': sasl.principal,
         'sasl.kerberos.service.name': sasl.serviceName ?? 'kafka',
-        'sasl.kerberos.keytab': sasl.keytab,
+        [keytabFile]: sasl.keytab,
         // Nothing: tickets are kept here, or brought by others. Windows knows its user without.
-        [kinitCommand]: process.platform === 'win32' ? undefined : 'true',
+        [kinitCommand]: ticketsLeft || process.platform === 'win32' ? undefined : 'true',
       }
     : { 'sasl.username': sasl.username, 'sasl.password': sasl.password }
 

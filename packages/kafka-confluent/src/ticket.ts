@@ -19,7 +19,7 @@ export async function keepTicket(identity: Identity, timeoutMs: number, everyMs 
   const ends = new AbortController()
   await kinit(identity, timeoutMs, ends.signal)
   // One that cannot be had now: the last holds on, mostly for hours, and whoever comes too late is told by the brokers.
-  const timer = setInterval(() => void kinit(identity, timeoutMs, ends.signal).catch(() => {}), everyMs)
+  const timer = setInterval(() => void kinit(identity, Math.min(timeoutMs, everyMs), ends.signal).catch(() => {}), everyMs)
   timer.unref()
   return () => {
     clearInterval(timer)

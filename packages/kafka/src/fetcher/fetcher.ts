@@ -29,7 +29,7 @@ const retryPauseMs = 50
 const framesMax = 8
 const smallShare = 0.25
 /** Most memory of copies that is kept for later. */
-const copiesBytesMax = 32 << 20
+export const copiesBytesMax = 32 << 20
 const bytesMax = 16 << 20
 const partitionBytesMax = 1 << 20
 
@@ -61,7 +61,7 @@ export class KafkaFetcher implements Fetcher {
   readonly #partitionBytesMax: number
   readonly #frames = new Frames()
   /** Of slices that were moved out of theirs. */
-  readonly #copies = new Frames(copiesBytesMax)
+  readonly #copies = new Frames(copiesBytesMax, 0)
   /** In the order in which they take turns: who was served goes to the end. */
   readonly #readings = new Map<string, Reading>()
   /** Which lanes to which brokers are busy. */

@@ -22,6 +22,16 @@ it('a small answer takes no large frame', () => {
   expect(frames.take(9 << 20).bytes.buffer).toBe(large.bytes.buffer)
 })
 
+it('what is small takes little memory where small ones are many, and freeMax of them are kept', () => {
+  const frames = new Frames(1 << 20, 0)
+  const taken = Array.from({ length: 100 }, () => frames.take(200))
+  expect(taken[0]!.bytes.buffer.byteLength).toBeLessThan(250)
+  for (const frame of taken) frame.release()
+  const again = Array.from({ length: 100 }, () => frames.take(200).bytes.buffer)
+  expect(again.filter(buffer => taken.some(frame => frame.bytes.buffer === buffer))).toHaveLength(64)
+  expect(frames.take(0).bytes.length).toBe(0)
+})
+
 it('no more than freeBytesMax are kept', () => {
   const freeBytesMax = 256 << 10
   const frames = new Frames(freeBytesMax)

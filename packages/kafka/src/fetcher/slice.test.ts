@@ -1,5 +1,6 @@
 import { BatchEncoder } from '@riacho/streams/engine'
 import { expect, it } from 'vitest'
+import { copiesBytesMax } from './fetcher.ts'
 import { Frames } from './frames.ts'
 import { Slice } from './slice.ts'
 
@@ -51,7 +52,7 @@ it('is poisoned when it is released, and leaves its neighbours as they are', () 
 })
 
 it('gives its frame back when it moves to one of its own, and that one when it is released', () => {
-  const copies = new Frames()
+  const copies = new Frames(copiesBytesMax, 0)
   const { first, second, frames } = slices()
   expect(first.share).toBe(0.5)
   first.moveOut(copies)

@@ -209,7 +209,6 @@ export class PartitionQueue implements PartitionWriter, TopicPartition {
     let sequence = sealed.bytes.readInt32BE(batchField.baseSequence)
     const halves = halvesOf(sealed.bytes, sealed.records).map(half => {
       const sealedHalf = this.#numbered(half, sequence)
-      sealedHalf.unsure = sealed.unsure
       sequence = sequenceAfter(sequence, sealedHalf.records)
       return sealedHalf
     })

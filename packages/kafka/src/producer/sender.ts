@@ -280,12 +280,22 @@ export class Sender {
       if (firstToFail) this.#delay(queue, failure)
       return
     }
-    if (failure.code === 'MESSAGE_TOO_LARGE' && queue.split(sealed)) return
+    if (failure.code === 'MESSAGE_TOO_LARGE' && sealed.records > 1) {
+      const doubted = !this.#transactional && sealed.unsure
+      if (doubted) this.#doubted(sealed, failure)
+      if (doubted || queue.split(sealed)) return
+    }
     // With other numbers what may be there already would be there twice. A transaction is aborted then.
     if (!this.#transactional && queue.unsure) queue.discard()
     queue.refuse(sealed)
     this.#mend(queue)
     this.#failure ??= failure.code === 'MESSAGE_TOO_LARGE' ? tooLarge(sealed) : failure
+  }
+
+  /** What it may have appended before its limit was lowered, the broker would not know in two. Whoever writes it anew may succeed. */
+  #doubted({ queue }: Sealed, failure: BrokerError): void {
+    queue.retry()
+    this.#giveUp(queue, new KafkaError('REQUEST_TIMED_OUT', `whether ${keyOf(queue)} has a batch is not known: ${failure.message}`))
   }
 
   /** Has the queue wait before the next try, or gives it up. */

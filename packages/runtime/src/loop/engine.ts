@@ -106,7 +106,6 @@ export class Engine {
     this.wake()
   }
 
-  /** Between two steps of what takes long outside the loop. */
   async #goOn(): Promise<void> {
     this.#seat?.alive()
     await this.#seat?.heard()
@@ -345,26 +344,29 @@ export class Engine {
   }
 
   /**
-   * Takes the tasks whose commit failed back to the last one: gives up their work, opens a new epoch of their producers, begins at the committed offsets. When the commit is known not to have
-   * happened, the stores put back what they remember; when its outcome is unknown, only the changelog says. All are given up before the first is opened, because the group is
-   * heard meanwhile, and would have what has failed committed.
+   * Takes the tasks whose commit failed back to the last one: gives up their work, opens a new epoch of their producers, begins at the committed offsets. When the commit is
+   * known not to have happened, the stores put back what they remember; when its outcome is unknown, only the changelog says. All are given up before the first is opened: the
+   * group is heard meanwhile, and would have what has failed committed.
    */
   async #recover(tasks: readonly OpenTask[], outcomes: readonly Outcome[]): Promise<void> {
     const again: [Place, Before][] = []
-    for (const [i, open] of tasks.entries()) {
-      if (outcomes[i] === 'committed') continue
-      const known = outcomes[i] === 'aborted'
-      const { guard, id, kept, part, partition } = open.task
-      this.counters.recoveries++
-      await this.#abandon([open], known)
-      if (known) for (const { store } of kept.values()) store.rollback()
-      const place = { id, part, partition }
-      this.#coming.set(id, place)
-      again.push([place, { kept: known ? kept : undefined, counted: guard?.counted === true }])
+    try {
+      for (const [i, open] of tasks.entries()) {
+        if (outcomes[i] === 'committed') continue
+        const known = outcomes[i] === 'aborted'
+        const { guard, id, kept, part, partition } = open.task
+        this.counters.recoveries++
+        await this.#abandon([open], known)
+        const place = { id, part, partition }
+        again.push([place, { kept: known ? kept : undefined, counted: guard?.counted === true }])
+        if (known) for (const { store } of kept.values()) store.rollback()
+        this.#coming.set(id, place)
+      }
+      for (let next = again.shift(); next !== undefined; next = again.shift()) await this.#start(...next)
+    } finally {
+      // Of those that are not opened again, because one cannot be.
+      for (const [, { kept }] of again) closeStores(kept)
     }
-    for (const [place, before] of again)
-      if (this.#coming.get(place.id) === place) await this.#start(place, before)
-      else closeStores(before.kept)
   }
 
   /** Closes tasks whose work does not count. What cannot be closed, such as a producer that cannot abort, is fenced by whoever opens the task next. */
