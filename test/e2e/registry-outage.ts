@@ -22,7 +22,7 @@ const pauseMs = 500
 const growthMax = 64 << 20
 const resumedWithinMs = 5000
 /** Longest wait for an answer of the registry, and the longest pause after it, with something for the way. */
-const tryMaxSeconds = 7.5
+const tryMaxSeconds = 5
 const appFile = fileURLToPath(new URL('registry-app.fixture.ts', import.meta.url))
 
 /** Writes and counts what an application reads and writes. */

@@ -13,11 +13,11 @@ export interface SchemaRegistryOptions {
   readonly auth?: { readonly username: string; readonly password: string }
   /** For certificates of one's own: an agent of `node:https`. */
   readonly agent?: Agent
-  /** Longest wait for one answer. Default 5000. */
+  /** Longest wait for one answer. Default 3000: with the longest pause less than five seconds, in which a registry that is back is heard of. */
   readonly timeoutMs?: number
   /** Tries after the first, of what an application needs to start. Default 5. What a record needs is asked for as long as the record waits. */
   readonly retriesMax?: number
-  /** Pauses between tries grow from `min` to `max`. Default 100 to 2000. */
+  /** Pauses between tries grow from `min` to `max`. Default 100 to 1500. */
   readonly backoffMs?: { readonly min: number; readonly max: number }
   /** How long "the latest schema" is taken for the latest. Default 60,000. */
   readonly latestMs?: number
@@ -64,9 +64,9 @@ export class SchemaRegistry {
     this.#unknownIdMs = options.unknownIdMs ?? 30_000
     this.#schemasMax = options.schemasMax ?? 1000
     this.attempts = {
-      timeoutMs: options.timeoutMs ?? 5000,
+      timeoutMs: options.timeoutMs ?? 3000,
       retriesMax: options.retriesMax ?? 5,
-      backoffMs: options.backoffMs ?? { min: 100, max: 2000 },
+      backoffMs: options.backoffMs ?? { min: 100, max: 1500 },
       clock: options.clock ?? systemClock,
       signal: this.#closing.signal,
     }
