@@ -202,7 +202,7 @@ let failed = 0
 try {
   await app.until(async () => app.started.text.error.includes('state RUNNING'), 'the application runs')
   // A process that has not worked hard yet is slow, and has heap to grow into.
-  await bursts(pulses, app, known, seconds / 3)
+  await bursts(pulses, app, known, seconds)
   for (const [i, way] of ways.entries()) {
     const wrong = await faults(way, i + 1)
     for (const what of wrong) console.log(`  ✗ ${what}`)
